@@ -12,7 +12,7 @@
 
 CSPLOOP_BEGIN_DECLS
 
-typedef struct csploop csploop_t;
+typedef struct csploop_loop csploop_t; /* not `struct csploop`: C++ needs that name for a namespace */
 
 /* Names a timer, stream, listener, watcher, bridge: kind, slot and generation
  * in one number. 0 names nothing. A stale id is answered with CSPLOOP_EBADID. */
