@@ -1,0 +1,1 @@
+"""What bench/run.py and bench/hot.py are made of."""
