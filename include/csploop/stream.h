@@ -117,6 +117,13 @@ CSPLOOP_API int csploop_stream_read_stop(csploop_t *loop, csploop_id id);
  *   kin (an ERROR record follows too), ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int64_t csploop_stream_read_into(csploop_t *loop, csploop_id id, void *buffer, size_t length);
 
+/* The read slab, into which READ records point: for callbacks, which have no
+ * batch to find it in.
+ *   out_size: receives its bytes; may be NULL. The bytes of a record stay
+ *   valid until the next turn; the slab is the loop's. Thread: loop-thread.
+ *   Returns: its start; NULL before the first stream, and for NULL. Since 0.1. */
+CSPLOOP_API const void *csploop_slab(const csploop_t *loop, uint64_t *out_size);
+
 /* Writes bytes; they are copied before the call returns.
  *   Returns: 0: accepted. Thread: loop-thread.
  *   Errors: EINVAL, EBADID, EPIPE (broken, shut down or closing), ENOMEM, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
