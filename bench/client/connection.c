@@ -9,15 +9,13 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-uint64_t now_ns(void)
-{
+uint64_t now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static int watch(struct connection *connection, struct load *load, int operation, bool write)
-{
+static int watch(struct connection *connection, struct load *load, int operation, bool write) {
     struct epoll_event event = {.events = EPOLLIN | (write ? EPOLLOUT : 0u), .data.ptr = connection};
     connection->wants_write = write;
     if (epoll_ctl(load->epoll, operation, connection->fd, &event) == 0)
@@ -27,8 +25,7 @@ static int watch(struct connection *connection, struct load *load, int operation
 }
 
 /* Sends until the credit or the socket's room is used up. */
-static int send_more(struct connection *connection, struct load *load)
-{
+static int send_more(struct connection *connection, struct load *load) {
     while (connection->sent > 0 || connection->credit > 0) {
         if (connection->sent == 0) {
             connection->credit--;
@@ -53,8 +50,7 @@ static int send_more(struct connection *connection, struct load *load)
     return connection->wants_write ? watch(connection, load, EPOLL_CTL_MOD, false) : 0;
 }
 
-static int check(const struct connection *connection, const struct load *load, size_t length)
-{
+static int check(const struct connection *connection, const struct load *load, size_t length) {
     size_t at = connection->received;
     for (size_t done = 0; done < length;) {
         size_t part = length - done < load->size ? length - done : load->size;
@@ -68,8 +64,7 @@ static int check(const struct connection *connection, const struct load *load, s
     return 0;
 }
 
-static int receive(struct connection *connection, struct load *load)
-{
+static int receive(struct connection *connection, struct load *load) {
     ssize_t n = recv(connection->fd, load->buffer, load->buffer_size, MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN)
         return 0;
@@ -100,8 +95,8 @@ static int receive(struct connection *connection, struct load *load)
     return 0;
 }
 
-int connection_open(struct connection *connection, struct load *load, const struct sockaddr *address, socklen_t length)
-{
+int connection_open(struct connection *connection, struct load *load, const struct sockaddr *address,
+                    socklen_t length) {
     memset(connection, 0, sizeof *connection);
     connection->credit = load->depth;
     connection->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -119,8 +114,7 @@ int connection_open(struct connection *connection, struct load *load, const stru
     return send_more(connection, load);
 }
 
-int connection_ready(struct connection *connection, struct load *load, uint32_t events)
-{
+int connection_ready(struct connection *connection, struct load *load, uint32_t events) {
     if (events & ~(uint32_t)EPOLLOUT && receive(connection, load) < 0)
         return -1;
     if (connection->credit > 0 || events & EPOLLOUT)

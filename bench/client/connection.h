@@ -18,23 +18,23 @@ enum { MAX_DEPTH = 64 };
 /* What all connections of a run share. */
 struct load {
     int epoll;
-    size_t size;             /* bytes of a message */
+    size_t size; /* bytes of a message */
     unsigned depth;
     const unsigned char *pattern; /* one message, twice over, so that any rotation of it lies in one piece */
     unsigned char *buffer;
     size_t buffer_size;
-    bool verify;             /* compare what comes back: while warming up only, it costs time */
-    bool record;             /* count and time messages */
+    bool verify; /* compare what comes back: while warming up only, it costs time */
+    bool record; /* count and time messages */
     uint64_t messages;
     struct histogram latency;
 };
 
 struct connection {
     int fd;
-    bool wants_write;        /* EPOLLOUT is registered */
-    unsigned credit;         /* messages that may still be begun */
-    size_t sent;             /* bytes of the message being sent; 0: none has begun */
-    size_t received;         /* bytes of the message being received */
+    bool wants_write;          /* EPOLLOUT is registered */
+    unsigned credit;           /* messages that may still be begun */
+    size_t sent;               /* bytes of the message being sent; 0: none has begun */
+    size_t received;           /* bytes of the message being received */
     unsigned first, under_way; /* ring of start times */
     uint64_t started[MAX_DEPTH];
 };

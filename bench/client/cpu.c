@@ -6,8 +6,7 @@
 #include <time.h>
 
 /* The fields behind the name: the name may itself hold blanks and brackets. */
-static int read_ticks(struct cpu_usage *usage, pid_t pid)
-{
+static int read_ticks(struct cpu_usage *usage, pid_t pid) {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
     FILE *file = fopen(path, "r");
@@ -27,8 +26,7 @@ static int read_ticks(struct cpu_usage *usage, pid_t pid)
     return 0;
 }
 
-static int read_switches(struct cpu_usage *usage, pid_t pid)
-{
+static int read_switches(struct cpu_usage *usage, pid_t pid) {
     char path[64], line[256];
     snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
     FILE *file = fopen(path, "r");
@@ -42,8 +40,7 @@ static int read_switches(struct cpu_usage *usage, pid_t pid)
     return found;
 }
 
-int cpu_usage_read(struct cpu_usage *usage, pid_t pid)
-{
+int cpu_usage_read(struct cpu_usage *usage, pid_t pid) {
     clockid_t clock;
     struct timespec now;
     if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &now) != 0)

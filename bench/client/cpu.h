@@ -5,10 +5,10 @@
 #include <sys/types.h>
 
 struct cpu_usage {
-    double total;       /* seconds, to the nanosecond, all threads */
-    double user_ticks;  /* user and system in clock ticks: coarse, */
+    double total;        /* seconds, to the nanosecond, all threads */
+    double user_ticks;   /* user and system in clock ticks: coarse, */
     double system_ticks; /* good enough to split the total */
-    long switches;      /* voluntary context switches of the main thread: how often it slept */
+    long switches;       /* voluntary context switches of the main thread: how often it slept */
 };
 
 /* Returns 0, or -1 when the process is gone. */

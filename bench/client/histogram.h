@@ -15,18 +15,17 @@ struct histogram {
     uint64_t total;
 };
 
-static inline unsigned histogram_bucket(uint64_t ns)
-{
+static inline unsigned histogram_bucket(uint64_t ns) {
     if (ns < (1u << HISTOGRAM_SUB_BITS))
         return (unsigned)ns;
     unsigned shift = 63u - (unsigned)__builtin_clzll(ns) - HISTOGRAM_SUB_BITS;
-    unsigned bucket = ((shift + 1u) << HISTOGRAM_SUB_BITS) + (unsigned)((ns >> shift) & ((1u << HISTOGRAM_SUB_BITS) - 1u));
+    unsigned bucket =
+        ((shift + 1u) << HISTOGRAM_SUB_BITS) + (unsigned)((ns >> shift) & ((1u << HISTOGRAM_SUB_BITS) - 1u));
     return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
 }
 
 /* The middle of a bucket, in ns. */
-static inline double histogram_value(unsigned bucket)
-{
+static inline double histogram_value(unsigned bucket) {
     if (bucket < (1u << HISTOGRAM_SUB_BITS))
         return (double)bucket;
     unsigned shift = (bucket >> HISTOGRAM_SUB_BITS) - 1u;
@@ -34,15 +33,13 @@ static inline double histogram_value(unsigned bucket)
     return (double)low + (double)(1ull << shift) / 2.0;
 }
 
-static inline void histogram_add(struct histogram *histogram, uint64_t ns)
-{
+static inline void histogram_add(struct histogram *histogram, uint64_t ns) {
     histogram->counts[histogram_bucket(ns)]++;
     histogram->total++;
 }
 
 /* part: 0.5 is the median. */
-static inline double histogram_percentile(const struct histogram *histogram, double part)
-{
+static inline double histogram_percentile(const struct histogram *histogram, double part) {
     uint64_t wanted = (uint64_t)((double)histogram->total * part), seen = 0;
     for (unsigned bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
         seen += histogram->counts[bucket];

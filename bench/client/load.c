@@ -35,40 +35,61 @@ struct arguments {
     double warm, seconds;
 };
 
-static int parse(struct arguments *arguments, int argc, char **argv)
-{
+static int parse(struct arguments *arguments, int argc, char **argv) {
     static const struct option options[] = {
-        {"tcp", required_argument, NULL, 't'},     {"unix", required_argument, NULL, 'u'},
-        {"pid", required_argument, NULL, 'p'},     {"connections", required_argument, NULL, 'c'},
-        {"size", required_argument, NULL, 's'},    {"depth", required_argument, NULL, 'd'},
-        {"warm", required_argument, NULL, 'w'},    {"seconds", required_argument, NULL, 'S'},
+        {"tcp", required_argument, NULL, 't'},
+        {"unix", required_argument, NULL, 'u'},
+        {"pid", required_argument, NULL, 'p'},
+        {"connections", required_argument, NULL, 'c'},
+        {"size", required_argument, NULL, 's'},
+        {"depth", required_argument, NULL, 'd'},
+        {"warm", required_argument, NULL, 'w'},
+        {"seconds", required_argument, NULL, 'S'},
         {NULL, 0, NULL, 0},
     };
     *arguments = (struct arguments){.connections = 1, .size = 1024, .depth = 1, .warm = 0.2, .seconds = 1.0};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case 't': arguments->port = atoi(optarg); break;
-        case 'u': arguments->path = optarg; break;
-        case 'p': arguments->pid = (pid_t)atol(optarg); break;
-        case 'c': arguments->connections = atoi(optarg); break;
-        case 's': arguments->size = atol(optarg); break;
-        case 'd': arguments->depth = atoi(optarg); break;
-        case 'w': arguments->warm = atof(optarg); break;
-        case 'S': arguments->seconds = atof(optarg); break;
-        default: return -1;
+        case 't':
+            arguments->port = atoi(optarg);
+            break;
+        case 'u':
+            arguments->path = optarg;
+            break;
+        case 'p':
+            arguments->pid = (pid_t)atol(optarg);
+            break;
+        case 'c':
+            arguments->connections = atoi(optarg);
+            break;
+        case 's':
+            arguments->size = atol(optarg);
+            break;
+        case 'd':
+            arguments->depth = atoi(optarg);
+            break;
+        case 'w':
+            arguments->warm = atof(optarg);
+            break;
+        case 'S':
+            arguments->seconds = atof(optarg);
+            break;
+        default:
+            return -1;
         }
     }
     bool fine = (arguments->port > 0) != (arguments->path != NULL) && arguments->pid > 0 &&
                 arguments->connections > 0 && arguments->size > 0 && arguments->depth > 0 &&
                 arguments->depth <= MAX_DEPTH && arguments->seconds > 0 && arguments->warm >= 0;
     if (!fine)
-        fprintf(stderr, "usage: load --tcp PORT | --unix PATH --pid SERVER --connections N --size BYTES "
-                        "[--depth 1..%d] [--warm SECONDS] [--seconds SECONDS]\n", MAX_DEPTH);
+        fprintf(stderr,
+                "usage: load --tcp PORT | --unix PATH --pid SERVER --connections N --size BYTES "
+                "[--depth 1..%d] [--warm SECONDS] [--seconds SECONDS]\n",
+                MAX_DEPTH);
     return fine ? 0 : -1;
 }
 
-static socklen_t make_address(struct sockaddr_storage *storage, const struct arguments *arguments)
-{
+static socklen_t make_address(struct sockaddr_storage *storage, const struct arguments *arguments) {
     memset(storage, 0, sizeof *storage);
     if (arguments->path) {
         struct sockaddr_un *local = (struct sockaddr_un *)storage;
@@ -83,8 +104,7 @@ static socklen_t make_address(struct sockaddr_storage *storage, const struct arg
     return sizeof *inet;
 }
 
-static int prepare(struct load *load, const struct arguments *arguments)
-{
+static int prepare(struct load *load, const struct arguments *arguments) {
     memset(load, 0, sizeof *load);
     load->size = (size_t)arguments->size;
     load->depth = (unsigned)arguments->depth;
@@ -103,8 +123,7 @@ static int prepare(struct load *load, const struct arguments *arguments)
 }
 
 /* Lets the connections run until the time has come. */
-static int run_until(struct load *load, uint64_t end)
-{
+static int run_until(struct load *load, uint64_t end) {
     struct epoll_event events[MAX_EVENTS];
     while (now_ns() < end) {
         int n = epoll_wait(load->epoll, events, MAX_EVENTS, STALLED_MS);
@@ -124,8 +143,7 @@ static int run_until(struct load *load, uint64_t end)
 }
 
 static void report(const struct load *load, double seconds, const struct cpu_usage *before,
-                   const struct cpu_usage *after, double client)
-{
+                   const struct cpu_usage *after, double client) {
     double cpu = after->total - before->total;
     double user = after->user_ticks - before->user_ticks, system = after->system_ticks - before->system_ticks;
     double user_part = user + system > 0 ? user / (user + system) : 0;
@@ -135,8 +153,7 @@ static void report(const struct load *load, double seconds, const struct cpu_usa
            histogram_percentile(&load->latency, 0.5) / 1e3, histogram_percentile(&load->latency, 0.99) / 1e3);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct arguments arguments;
     static struct load load;
     if (parse(&arguments, argc, argv) < 0)
