@@ -1,4 +1,5 @@
-# The CFFI module csploop._ffi._csploop, with libcsploop beside it.
+# The CFFI module csploop._ffi._csploop, with libcsploop beside it. pip's build
+# (scikit-build-core, which sets SKBUILD) always comes here.
 #
 # Only the interpreter is asked where its headers lie and how its modules are
 # called: that is the same for CPython and PyPy, of any version.
