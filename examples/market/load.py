@@ -1,9 +1,9 @@
 """The clients: WebSocket subscribers and HTTP pollers on real sockets, in a process of their own.
 
-Why a process: on the service's own loop a client would be given its message only once the service has
-nothing else to do, and the work of reading it would be counted as the service's. Out here a latency is what a customer
-sees. The clients are the measuring instrument, so they run on the same kind of loop (asyncio) whatever the
-service is on, unless told otherwise.
+Why a process: on the service's own loop a client would be given its message only once the service has nothing
+else to do, and reading it would be counted as the service's work. Out here a latency is what a customer sees.
+The clients are the measuring instrument, so they run on the same kind of loop (asyncio) whatever the service
+is on, unless told otherwise.
 
 The parent talks to this process through the socket that is its stdin, in lines of JSON:
     parent -> {"url": …, "subscribers": …, …}    child -> {"ready": true}

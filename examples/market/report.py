@@ -52,11 +52,11 @@ def lines(run: Run, feed: Feed, hub: Hub, service: Service) -> list[str]:
     ]
     if run.report is not None:
         out += [
-            f"audit: {run.report['complete']} of {run.subscribers} subscribers got all that was sent to them, "
-            f"{run.report['announced']:,} drops announced",
+            f"audit: {run.report['complete']} of {run.subscribers} subscribers got all sent to them "
+            f"and were told of {run.report['announced']:,} drops",
             "",
-            "Measured in the clients' process. WebSocket: from when the recording wanted the tick out. HTTP: from",
-            "the request to the last byte of the answer. A slow reader's latency is of its own making.",
+            "Measured in the clients' process. WebSocket: from when the recording wanted the tick out.",
+            "HTTP: from the request to the last byte. A slow reader's latency is of its own making.",
         ]
     out += [f"TROUBLE: {text}" for text in run.trouble()]
     return out
