@@ -30,14 +30,16 @@ using Options = csploop_options;
 using StreamOptions = csploop_stream_options;
 
 namespace detail {
-inline Result<void> result_of(int code) noexcept { return code < 0 ? Result<void>(Error(code)) : Result<void>(); }
+inline Result<void> result_of(int code) noexcept {
+    return code < 0 ? Result<void>(Error(code)) : Result<void>();
+}
 
 // The callables of one loop. A box is what `arg` points to; it goes with the last record that can come to it.
 class Boxes {
 public:
     struct Box {
         Boxes *owner;
-        std::shared_ptr<Handler> handler;  // shared, because a callable may replace or remove itself while it runs
+        std::shared_ptr<Handler> handler; // shared, because a callable may replace or remove itself while it runs
     };
     static std::unique_ptr<Box> make(Boxes *owner, std::shared_ptr<Handler> handler) {
         return std::make_unique<Box>(Box{owner, std::move(handler)});
@@ -62,7 +64,8 @@ public:
         loose_.clear();
     }
     void rethrow() {
-        if (auto thrown = std::exchange(thrown_, nullptr)) std::rethrow_exception(thrown);
+        if (auto thrown = std::exchange(thrown_, nullptr))
+            std::rethrow_exception(thrown);
     }
 
     static void call(csploop_t *loop, const csploop_record *record, void *arg) noexcept {
@@ -71,17 +74,25 @@ public:
         const std::shared_ptr<Handler> handler = box->handler;
         switch (record->kind) {
         case CSPLOOP_KIND_POST:
-        case CSPLOOP_KIND_WRITTEN: boxes->drop_loose(box); break;
+        case CSPLOOP_KIND_WRITTEN:
+            boxes->drop_loose(box);
+            break;
         case CSPLOOP_KIND_SOON:
         case CSPLOOP_KIND_TIMER:
-        case CSPLOOP_KIND_CLOSED: boxes->drop(record->id); break;
-        case CSPLOOP_KIND_ACCEPT: boxes->inherit(loop, *record, handler); break;
-        default: break;
+        case CSPLOOP_KIND_CLOSED:
+            boxes->drop(record->id);
+            break;
+        case CSPLOOP_KIND_ACCEPT:
+            boxes->inherit(loop, *record, handler);
+            break;
+        default:
+            break;
         }
         try {
             (*handler)(*record);
         } catch (...) {
-            if (!boxes->thrown_) boxes->thrown_ = std::current_exception();
+            if (!boxes->thrown_)
+                boxes->thrown_ = std::current_exception();
             csploop_stop(loop);
         }
     }
@@ -89,10 +100,12 @@ public:
 private:
     // An accepted stream gets a box of its own, because it may outlive its listener.
     void inherit(csploop_t *loop, const csploop_record &record, const std::shared_ptr<Handler> &handler) noexcept {
-        if (record.result < 0) return;
+        if (record.result < 0)
+            return;
         const auto id = static_cast<csploop_id>(record.result);
         auto box = make(this, handler);
-        if (csploop_stream_set_handler(loop, id, &call, box.get()) == 0) keep(id, std::move(box));
+        if (csploop_stream_set_handler(loop, id, &call, box.get()) == 0)
+            keep(id, std::move(box));
     }
 
     std::unordered_map<csploop_id, std::unique_ptr<Box>> named_;
@@ -100,7 +113,7 @@ private:
     std::unordered_map<Box *, std::unique_ptr<Box>> loose_;
     std::exception_ptr thrown_;
 };
-}  // namespace detail
+} // namespace detail
 
 // One reference to a bridge. share() gives producers their own.
 class Bridge {
@@ -118,10 +131,9 @@ public:
     }
     Result<void> push(std::string_view item) const noexcept { return push(std::as_bytes(std::span(item))); }
     template <class T>
-        requires(std::is_trivially_copyable_v<T> && !std::is_convertible_v<T, std::string_view>)
-    Result<void> push(const T &record) const noexcept {
-        return push(std::as_bytes(std::span(&record, 1)));
-    }
+    requires(std::is_trivially_copyable_v<T> &&
+             !std::is_convertible_v<T, std::string_view>) Result<void> push(const T &record)
+    const noexcept { return push(std::as_bytes(std::span(&record, 1))); }
     // After EMSGSIZE, ask for the needed size with csploop_bridge_drain itself.
     Result<Drained> drain(std::span<std::byte> buffer) const noexcept {
         Drained drained{0, 0};
@@ -154,7 +166,8 @@ public:
 
     Result<void> close() noexcept {
         const int code = csploop_close(capi());
-        if (code == 0) boxes_->drop_all();
+        if (code == 0)
+            boxes_->drop_all();
         return detail::result_of(code);
     }
     Result<void> run(csploop_run_mode mode = CSPLOOP_RUN_FOREVER) { return done(csploop_run(capi(), mode)); }
@@ -171,15 +184,14 @@ public:
     Result<csploop_id> call_later(std::chrono::nanoseconds delay, Handler fn) {
         return named(std::move(fn), csploop_call_later, int64_t{delay.count()});
     }
-    Result<csploop_id> call_at(int64_t when_ns, Handler fn) {
-        return named(std::move(fn), csploop_call_at, when_ns);
-    }
+    Result<csploop_id> call_at(int64_t when_ns, Handler fn) { return named(std::move(fn), csploop_call_at, when_ns); }
     Result<csploop_id> call_at_wall(int64_t wall_ns, Handler fn) {
         return named(std::move(fn), csploop_call_at_wall, wall_ns);
     }
     Result<void> cancel(csploop_id id) {
         const int code = csploop_cancel(capi(), id);
-        if (code == 0) boxes_->drop(id);
+        if (code == 0)
+            boxes_->drop(id);
         return detail::result_of(code);
     }
     Result<void> post(Handler fn) {
@@ -191,7 +203,8 @@ public:
     }
     Result<void> unwatch(csploop_id id) {
         const int code = csploop_unwatch(capi(), id);
-        if (code == 0) boxes_->drop(id);
+        if (code == 0)
+            boxes_->drop(id);
         return detail::result_of(code);
     }
 
@@ -215,13 +228,19 @@ public:
     Result<void> set_handler(csploop_id id, Handler fn) {
         auto box = boxed(std::move(fn));
         const int code = csploop_stream_set_handler(capi(), id, &detail::Boxes::call, box.get());
-        if (code == 0) boxes_->keep(id, std::move(box));
+        if (code == 0)
+            boxes_->keep(id, std::move(box));
         return detail::result_of(code);
     }
     Result<void> read_start(csploop_id id, csploop_read_mode mode = CSPLOOP_READ_SLAB) {
         return detail::result_of(csploop_stream_read_start(capi(), id, mode));
     }
     Result<void> read_stop(csploop_id id) { return detail::result_of(csploop_stream_read_stop(capi(), id)); }
+    // What a READ record brought; valid until the next turn.
+    std::string_view bytes(const csploop_record &read) const noexcept {
+        const auto *slab = static_cast<const char *>(csploop_slab(capi(), nullptr));
+        return {slab + read.offset, static_cast<size_t>(read.result)};
+    }
     Result<void> write(csploop_id id, std::string_view data) {
         return detail::result_of(csploop_stream_write(capi(), id, data.data(), data.size()));
     }
@@ -241,7 +260,8 @@ public:
         auto box = boxed(std::move(fn));
         csploop_bridge_t *bridge = nullptr;
         const int code = csploop_bridge_new(capi(), &bridge, &options, &detail::Boxes::call, box.get());
-        if (code < 0) return Error(code);
+        if (code < 0)
+            return Error(code);
         boxes_->keep(csploop_bridge_id(bridge), std::move(box));
         return Bridge(bridge);
     }
@@ -260,18 +280,22 @@ private:
     std::unique_ptr<detail::Boxes::Box> boxed(Handler fn) {
         return detail::Boxes::make(boxes_.get(), std::make_shared<Handler>(std::move(fn)));
     }
-    template <class Start, class... Args> Result<csploop_id> named(Handler fn, Start start, Args... args) {
+    template <class Start, class... Args>
+    Result<csploop_id> named(Handler fn, Start start, Args... args) {
         auto box = boxed(std::move(fn));
         csploop_id id = 0;
         const int code = start(capi(), &id, args..., &detail::Boxes::call, box.get());
-        if (code < 0) return Error(code);
+        if (code < 0)
+            return Error(code);
         boxes_->keep(id, std::move(box));
         return id;
     }
-    template <class Start> Result<void> loose(Handler fn, Start start) {
+    template <class Start>
+    Result<void> loose(Handler fn, Start start) {
         auto *box = boxes_->keep_loose(boxed(std::move(fn)));
         const int code = start(&detail::Boxes::call, static_cast<void *>(box));
-        if (code < 0) boxes_->drop_loose(box);
+        if (code < 0)
+            boxes_->drop_loose(box);
         return detail::result_of(code);
     }
     Result<void> done(int code) {
@@ -284,6 +308,6 @@ private:
     std::unique_ptr<detail::Boxes> boxes_;
 };
 
-}  // namespace v0
-}  // namespace csploop
+} // namespace v0
+} // namespace csploop
 #endif

@@ -32,7 +32,8 @@ private:
 };
 
 // A value, or an error. Ignoring one is a compiler warning.
-template <class T> class [[nodiscard]] Result {
+template <class T>
+class [[nodiscard]] Result {
 public:
     Result(T value) : value_(std::move(value)) {}
     Result(Error error) noexcept : code_(error.code()) {}
@@ -44,13 +45,15 @@ public:
 
 private:
     void check() const {
-        if (code_ != 0) throw Failure(error());
+        if (code_ != 0)
+            throw Failure(error());
     }
     std::optional<T> value_;
     int code_ = 0;
 };
 
-template <> class [[nodiscard]] Result<void> {
+template <>
+class [[nodiscard]] Result<void> {
 public:
     Result() noexcept = default;
     Result(Error error) noexcept : code_(error.code()) {}
@@ -58,13 +61,14 @@ public:
     int code() const noexcept { return code_; }
     Error error() const noexcept { return Error(code_); }
     void value() const {
-        if (code_ != 0) throw Failure(error());
+        if (code_ != 0)
+            throw Failure(error());
     }
 
 private:
     int code_ = 0;
 };
 
-}  // namespace v0
-}  // namespace csploop
+} // namespace v0
+} // namespace csploop
 #endif
