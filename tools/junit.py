@@ -1,0 +1,60 @@
+"""Count what a JUnit file reports, whether CTest or pytest wrote it."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Counts:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    failures: list[str] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Counts) -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.failures += other.failures
+        self.reasons.update(other.reasons)
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def failure(name: str) -> Counts:
+    """A stage that broke before any test could tell."""
+    return Counts(failed=1, failures=[name])
+
+
+def read(path: Path) -> Counts:
+    """Test by test, not from the sums in the head: CTest counts a test whose program is missing as skipped there."""
+    counts = Counts()
+    names: dict[str, str] = {}
+    for case in ElementTree.parse(path).iter("testcase"):
+        name = f"{case.get('classname') or ''}.{case.get('name')}".strip(".")
+        skipped = case.find("skipped")
+        reason = "" if skipped is None else (skipped.get("message") or "no reason given")
+        if case.find("failure") is not None or case.find("error") is not None or case.get("status") == "fail":
+            verdict = "failed"
+        elif case.get("status") == "notrun" and not reason.startswith("SKIP_"):
+            verdict = "failed"
+        elif skipped is not None or case.get("status") == "disabled":
+            verdict = "skipped"
+            counts.reasons[reason] += 1
+        else:
+            verdict = "passed"
+        # pytest writes a second case for an error at teardown; the worse verdict counts, once.
+        if names.get(name) != "failed":
+            if name in names:
+                setattr(counts, names[name], getattr(counts, names[name]) - 1)
+            names[name] = verdict
+            setattr(counts, verdict, getattr(counts, verdict) + 1)
+            if verdict == "failed":
+                counts.failures.append(name)
+    return counts

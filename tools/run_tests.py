@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Run every test of this tree in stages, each into a log of its own, and sum up at the end.
+
+The stages are core, asan, ubsan, tsan (C and C++), lint (ruff, mypy) and python (every interpreter). If some are
+named on the command line, only those run. The last line is `N passed, N failed, N skipped`; the exit status is 0 only
+if nothing failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from junit import Counts, failure, read
+from pythons import Python, choose, probe
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "logs"
+TAIL = 60
+# Well above what two slow cores need; a stage that takes longer hangs.
+STAGE_SECONDS = 900
+
+
+@dataclass
+class Result:
+    stage: str
+    seconds: float
+    counts: Counts
+
+
+class Stage:
+    """Runs the commands of one stage and keeps their output in a log."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.log = LOGS / f"{name.lower().replace(' ', '-')}.log"
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.unlink(missing_ok=True)
+        self.deadline = time.monotonic() + STAGE_SECONDS
+
+    def run(self, *command: str | Path, env: dict[str, str] | None = None) -> bool:
+        with self.log.open("a", encoding="utf-8") as log:
+            print("$", *command, file=log, flush=True)
+            process = subprocess.Popen(
+                [str(word) for word in command],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,
+            )
+            try:
+                return process.wait(max(1.0, self.deadline - time.monotonic())) == 0
+            except subprocess.TimeoutExpired:
+                print(f"stopped: the stage took more than {STAGE_SECONDS} s", file=log)
+                return False
+            finally:
+                # Also what the command left behind, and on Ctrl-C; its process group is its own.
+                try:
+                    os.killpg(process.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+                process.wait()
+
+    def show_end(self) -> None:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        print(*(f"    | {line}" for line in lines[-TAIL:]), sep="\n")
+        print(f"    all of it: {self.log.relative_to(ROOT)}", flush=True)
+
+
+def counted(stage: Stage, report: Path, *command: str | Path) -> Counts:
+    """Runs a command that writes a JUnit report. A report without a failure does not excuse a failing command."""
+    report.unlink(missing_ok=True)
+    worked = stage.run(*command)
+    if not report.exists():
+        return failure(f"{stage.name}: died without a report")
+    counts = read(report)
+    if not worked and counts.failed == 0:
+        counts.add(failure(f"{stage.name}: ended with an error"))
+    if counts.passed + counts.failed == 0:
+        counts.add(failure(f"{stage.name}: ran no tests"))
+    return counts
+
+
+def native(preset: str) -> Callable[[Stage], Counts]:
+    """Configures, builds and tests one CMake preset."""
+
+    def run(stage: Stage) -> Counts:
+        jobs = str(os.cpu_count() or 1)
+        # Only a default for a new tree: an existing one keeps the generator that it was made with.
+        generator = {"CMAKE_GENERATOR": "Ninja"} if shutil.which("ninja") else {}
+        if not stage.run("cmake", "--preset", preset, env=generator):
+            return failure(f"{preset}: configuring")
+        if not stage.run("cmake", "--build", "--preset", preset, "-j", jobs):
+            return failure(f"{preset}: building")
+        report = LOGS / f"{preset}.xml"
+        return counted(stage, report, "ctest", "--preset", preset, "-j", jobs, "--output-junit", report)
+
+    return run
+
+
+def lint(stage: Stage) -> Counts:
+    counts = Counts()
+    for command in (["ruff", "check", "."], ["mypy"]):
+        if stage.run(sys.executable, "-m", *command):
+            counts.passed += 1
+        else:
+            counts.add(failure(command[0]))
+    return counts
+
+
+def pytest(python: Python, venv: Path, *options: str) -> Callable[[Stage], Counts]:
+    def run(stage: Stage) -> Counts:
+        if not stage.run("tools/venv.sh", python.executable, venv):
+            return failure(f"{python.name}: setting up {venv.name}")
+        report = LOGS / f"pytest-{python.slug}.xml"
+        return counted(
+            stage,
+            report,
+            venv / "bin" / "python",
+            "-m",
+            "pytest",
+            "--color=no",
+            f"--junitxml={report}",
+            "-o",
+            f"cache_dir=build/pytest/{python.slug}",
+            *options,
+        )
+
+    return run
+
+
+def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
+    # The interpreter below .venv is the default one: tools/venv.sh made it so.
+    default = probe(sys.executable)
+    if isinstance(default, str):
+        raise SystemExit(f"{sys.executable}: {default}")
+    wanted = os.environ.get("PYTHONS", "found")
+    if wanted == "all" and subprocess.run([ROOT / "tools" / "system_packages.sh", "pypy"], check=False).returncode:
+        print("PyPy could not be installed", flush=True)
+    others, lacking = choose(wanted, default)
+    print(f"default interpreter: {default.name}")
+    print(f"others: {', '.join(f'{python.name} ({python.executable})' for python in others) or 'none'}")
+    for name, reason in lacking.items():
+        print(f"not tested on {name}: {reason}")
+    sys.stdout.flush()
+    stages = [(default.name, pytest(default, ROOT / ".venv"))]
+    for python in others:
+        # The comparison with other loops has been made on the default interpreter.
+        run = pytest(python, ROOT / ".venvs" / python.slug, "--loops=csploop,csploop-uv")
+        stages.append((python.name, run))
+    return stages
+
+
+NATIVE = {"core": "dev", "asan": "asan", "ubsan": "ubsan", "tsan": "tsan"}
+
+
+def perform(stages: list[tuple[str, Callable[[Stage], Counts]]]) -> list[Result]:
+    results = []
+    for number, (name, run) in enumerate(stages, 1):
+        print(f"[{number}/{len(stages)}] {name} …", flush=True)
+        stage = Stage(name)
+        start = time.monotonic()
+        counts = run(stage)
+        results.append(Result(name, time.monotonic() - start, counts))
+        print(f"    {counts} in {results[-1].seconds:.0f} s", flush=True)
+        if counts.failed:
+            stage.show_end()
+    return results
+
+
+def summarise(results: list[Result]) -> Counts:
+    total = Counts()
+    width = max(len(result.stage) for result in results)
+    print(f"\n{'stage':<{width}}  seconds  passed  failed  skipped")
+    for result in results:
+        counts = result.counts
+        numbers = f"{counts.passed:>6}  {counts.failed:>6}  {counts.skipped:>7}"
+        print(f"{result.stage:<{width}}  {result.seconds:>7.0f}  {numbers}")
+        total.add(counts)
+    if total.reasons:
+        print("\nskipped:")
+        for reason, times in total.reasons.most_common():
+            print(f"  {times:>4} × {' '.join(reason.split())[:150]}")
+    if total.failures:
+        print("\nfailed:")
+        for result in results:
+            for name in result.counts.failures:
+                print(f"  {result.stage}: {name}")
+    print()
+    return total
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help="core, asan, ubsan, tsan, lint, python; none: all")
+    names = parser.parse_args().stages or [*NATIVE, "lint", "python"]
+    stages: list[tuple[str, Callable[[Stage], Counts]]] = []
+    for name in names:
+        if name in NATIVE:
+            stages.append((name, native(NATIVE[name])))
+        elif name == "lint":
+            stages.append((name, lint))
+        elif name == "python":
+            stages += python_stages()
+        else:
+            parser.error(f"there is no stage {name!r}")
+    total = summarise(perform(stages))
+    print(total)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
