@@ -5,9 +5,9 @@
     python bench/hot.py --contenders csploop,uvloop,asyncio,rloop --kind streams
     python bench/hot.py --size 64 --connections 10 --seconds 2 --rounds 3
 
-Each round runs every contender once, each time in a fresh server process that is pinned to one CPU while the C load
-client has another. The figure that counts is the server's CPU time per message; it moves by a few per cent when
-something else runs on the machine, so look at the quartiles before believing a small difference.
+Each round runs every contender once, each time in a fresh server process that is pinned to one CPU while the
+C load client has another. The figure that counts is the server's CPU time per message; it moves by a few per
+cent when something else runs on the machine, so look at the quartiles before believing a small difference.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from harness.server import Load, measure, running
 ECHO = Path(__file__).resolve().parent / "servers" / "echo.py"
 COLUMNS = [
     ("CPU us", "cpu_us", 1.0, "8.2f"), ("user", "user_us", 1.0, "7.2f"), ("system", "system_us", 1.0, "7.2f"),
-    ("kmsg/s", "rate", 1e-3, "8.1f"), ("busy %", "busy", 100.0, "7.0f"), ("client %", "client_busy", 100.0, "9.0f"),
+    ("kmsg/s", "rate", 1e-3, "8.1f"), ("busy %", "busy", 100.0, "7.0f"),
+    ("client %", "client_busy", 100.0, "9.0f"),
     ("p50 us", "p50_us", 1.0, "8.0f"), ("p99 us", "p99_us", 1.0, "8.0f"),
 ]  # fmt: skip
 
@@ -33,8 +34,12 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--contenders", default="csploop,uvloop", help="modules with new_event_loop, comma-separated")
-    parser.add_argument("--python", default=sys.executable, help="the interpreter of the servers (default: this one)")
+    parser.add_argument(
+        "--contenders", default="csploop,uvloop", help="modules with new_event_loop, comma-separated"
+    )
+    parser.add_argument(
+        "--python", default=sys.executable, help="the interpreter of the servers (default: this one)"
+    )
     parser.add_argument("--kind", choices=["protocol", "streams", "buffered"], default="protocol")
     parser.add_argument("--transport", choices=["tcp", "unix"], default="tcp")
     parser.add_argument("--connections", type=int, default=100)
@@ -68,14 +73,20 @@ def run(arguments: argparse.Namespace) -> None:
 
 def report(arguments: argparse.Namespace, samples: dict[str, list[dict[str, float]]]) -> None:
     print(
-        f"{arguments.transport} echo, {arguments.kind}, {arguments.connections} connections, {arguments.size} bytes, "
+        f"{arguments.transport} echo, {arguments.kind}, {arguments.connections} connections, "
+        f"{arguments.size} bytes, "
         f"{arguments.rounds} rounds of {arguments.seconds} s; per message, medians"
     )
-    print(f"{'':10}", *(f"{title:>{int(form.split('.')[0])}}" for title, _, _, form in COLUMNS), "   CPU quartiles")
+    print(
+        f"{'':10}",
+        *(f"{title:>{int(form.split('.')[0])}}" for title, _, _, form in COLUMNS),
+        "   CPU quartiles",
+    )
     cpu: dict[str, stats.Summary] = {}
     for name, rows in samples.items():
         cells = [
-            f"{stats.summarize([row[key] for row in rows]).median * factor:{form}}" for _, key, factor, form in COLUMNS
+            f"{stats.summarize([row[key] for row in rows]).median * factor:{form}}"
+            for _, key, factor, form in COLUMNS
         ]
         cpu[name] = stats.summarize([row["cpu_us"] for row in rows])
         print(f"{name:10}", *cells, f"   {cpu[name].low:.2f}..{cpu[name].high:.2f}")

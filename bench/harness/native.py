@@ -16,14 +16,33 @@ BUILD = BENCH / "build"
 FLAGS = ["-O2", "-g", "-std=c11", "-Wall", "-Wextra", "-D_GNU_SOURCE"]
 
 
+def compiler() -> list[str]:
+    found = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if found is None:
+        raise BenchError("no C compiler found; the load client and the C servers need one")
+    return shlex.split(found)
+
+
+def compiler_version() -> str:
+    """The first line of what the compiler says of itself."""
+    done = subprocess.run([*compiler(), "--version"], capture_output=True, text=True)
+    return done.stdout.partition("\n")[0].strip()
+
+
+def package_version(package: str) -> str:
+    """As pkg-config knows it; empty when it does not."""
+    try:
+        done = subprocess.run(["pkg-config", "--modversion", package], capture_output=True, text=True)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()
+
+
 def compile_program(name: str, sources: list[Path], flags: list[str] | None = None) -> Path:
     """The program's path; built again only when something it is made of is newer, or the flags differ."""
-    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        raise BenchError("no C compiler found; the load client and the C servers need one")
     program = BUILD / name
     stamp = BUILD / f"{name}.command"
-    command = [*shlex.split(compiler), *FLAGS, "-o", str(program), *map(str, sources), *(flags or [])]
+    command = [*compiler(), *FLAGS, "-o", str(program), *map(str, sources), *(flags or [])]
     newest = max(path.stat().st_mtime for path in with_headers(sources))
     line = shlex.join(command)
     if program.exists() and stamp.exists() and stamp.read_text() == line and program.stat().st_mtime > newest:
@@ -57,14 +76,14 @@ def pkg_config(package: str) -> list[str]:
 
 
 def csploop_flags(library: str | None, package_directory: str | None) -> list[str]:
-    """How to build against csploop: the library asked for, or the one of the Python package, or of a build tree, or
-    the installed one, in this order: all contenders of a run should use the same core."""
+    """How to build against csploop: the library asked for, or the Python package's, or the installed one.
+
+    The package's comes first, so that all contenders of a run use the same core.
+    """
     top = BENCH.parent
-    candidates = [library] if library else []
-    if not library:
-        for place in [package_directory, *sorted(glob.glob(str(top / "build*"))), *sorted(glob.glob(str(top / "build/*")))]:
-            if place:
-                candidates += sorted(glob.glob(os.path.join(place, "libcsploop.so*")))
+    candidates = (
+        [library] if library else sorted(glob.glob(os.path.join(package_directory or "", "libcsploop.so*")))
+    )
     for candidate in candidates:
         path = Path(candidate).resolve()
         if path.exists():

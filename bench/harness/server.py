@@ -7,10 +7,11 @@ import os
 import selectors
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from .failure import BenchError
 from .machine import Pins

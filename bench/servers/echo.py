@@ -90,8 +90,8 @@ def listening_socket(path: str | None) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.bind(path)
     else:
-        # asyncio sets TCP_NODELAY only where proto says TCP; on Linux accepted sockets inherit the option as well,
-        # which takes care of loops that do neither.
+        # asyncio sets TCP_NODELAY only where proto says TCP; on Linux accepted sockets inherit the option as
+        # well, which takes care of loops that do neither.
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -129,11 +129,15 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Echo server for the benchmarks.")
-    parser.add_argument("--loop", required=True, help="a module with new_event_loop: asyncio, csploop, uvloop, rloop")
+    parser.add_argument(
+        "--loop", required=True, help="a module with new_event_loop: asyncio, csploop, uvloop, rloop"
+    )
     parser.add_argument("--kind", choices=["protocol", "streams", "buffered"], default="protocol")
     parser.add_argument("--unix", metavar="PATH", help="listen there rather than on TCP")
     parser.add_argument("--warm-malloc", action="store_true", help="free a large block first")
-    parser.add_argument("--limit", type=int, default=300, help="seconds after which the server ends by itself")
+    parser.add_argument(
+        "--limit", type=int, default=300, help="seconds after which the server ends by itself"
+    )
     return parser.parse_args()
 
 

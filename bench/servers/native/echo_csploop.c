@@ -1,7 +1,7 @@
 /* echo_csploop - the core through the C ABI, with callbacks.
  *
- * Reads come when the socket is ready, into the program's own buffer: the
- * form that needs no batch. Writes are copied and gathered by the core.
+ * What is read lies in the loop's slab; it is written from there, copied and
+ * gathered by the core.
  */
 #include "listen.h"
 
@@ -10,8 +10,6 @@
 #include <stdlib.h>
 
 enum { HIGH_WATER = 1024 * 1024 }; /* unsent bytes of one peer at which reading from it pauses */
-
-static char buffer[READ_SIZE];
 
 static int64_t fine(int64_t code, const char *what) {
     if (code < 0) {
@@ -28,14 +26,11 @@ static void close_peer(csploop_t *loop, csploop_id id) {
         fine(code, "csploop_stream_close");
 }
 
-static void echo(csploop_t *loop, csploop_id id) {
-    int64_t n = csploop_stream_read_into(loop, id, buffer, sizeof buffer);
-    if (n <= 0)
-        return; /* an EOF or ERROR record follows, or there was nothing */
-    int code = csploop_stream_write(loop, id, buffer, (size_t)n);
-    if (code == CSPLOOP_EPIPE)
-        return;
-    fine(code, "csploop_stream_write");
+static void echo(csploop_t *loop, const csploop_record *record) {
+    const char *data = (const char *)csploop_slab(loop, NULL) + record->offset;
+    int code = csploop_stream_write(loop, record->id, data, (size_t)record->result);
+    if (code != CSPLOOP_EPIPE) /* the peer has left: an ERROR record follows */
+        fine(code, "csploop_stream_write");
 }
 
 static void on_record(csploop_t *loop, const csploop_record *record, void *unused) {
@@ -43,17 +38,17 @@ static void on_record(csploop_t *loop, const csploop_record *record, void *unuse
     switch (record->kind) {
     case CSPLOOP_KIND_ACCEPT:
         fine(record->result, "accepting");
-        fine(csploop_stream_read_start(loop, (csploop_id)record->result, CSPLOOP_READ_READY),
+        fine(csploop_stream_read_start(loop, (csploop_id)record->result, CSPLOOP_READ_SLAB),
              "csploop_stream_read_start");
         break;
-    case CSPLOOP_KIND_READABLE:
-        echo(loop, record->id);
+    case CSPLOOP_KIND_READ:
+        echo(loop, record);
         break;
     case CSPLOOP_KIND_BACKLOG:
         if (record->result > HIGH_WATER)
             fine(csploop_stream_read_stop(loop, record->id), "csploop_stream_read_stop");
         else if (record->result == 0)
-            fine(csploop_stream_read_start(loop, record->id, CSPLOOP_READ_READY), "csploop_stream_read_start");
+            fine(csploop_stream_read_start(loop, record->id, CSPLOOP_READ_SLAB), "csploop_stream_read_start");
         break;
     case CSPLOOP_KIND_EOF:
     case CSPLOOP_KIND_ERROR:

@@ -1,0 +1,1 @@
+"""Benchmarks of a loop's own work, without sockets. worker.py runs them in a process of its own."""
