@@ -33,16 +33,16 @@ def failure(name: str) -> Counts:
 
 
 def read(path: Path) -> Counts:
-    """Test by test, not from the sums in the head: CTest counts a test whose program is missing as skipped there."""
+    """Test by test, not from the sums in the head: there CTest calls a test without a program skipped."""
     counts = Counts()
     names: dict[str, str] = {}
     for case in ElementTree.parse(path).iter("testcase"):
         name = f"{case.get('classname') or ''}.{case.get('name')}".strip(".")
         skipped = case.find("skipped")
         reason = "" if skipped is None else (skipped.get("message") or "no reason given")
-        if case.find("failure") is not None or case.find("error") is not None or case.get("status") == "fail":
-            verdict = "failed"
-        elif case.get("status") == "notrun" and not reason.startswith("SKIP_"):
+        broken = case.find("failure") is not None or case.find("error") is not None
+        not_started = case.get("status") == "notrun" and not reason.startswith("SKIP_")
+        if broken or not_started or case.get("status") == "fail":
             verdict = "failed"
         elif skipped is not None or case.get("status") == "disabled":
             verdict = "skipped"

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Run every test of this tree in stages, each into a log of its own, and sum up at the end.
 
-The stages are core, asan, ubsan, tsan (C and C++), lint (ruff, mypy) and python (every interpreter). If some are
-named on the command line, only those run. The last line is `N passed, N failed, N skipped`; the exit status is 0 only
-if nothing failed.
+The stages are core, asan, ubsan, tsan (C and C++), lint (ruff, mypy) and python (every interpreter). If some
+are named on the command line, only those run. The last line is `N passed, N failed, N skipped`; the exit
+status is 0 only if nothing failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -65,10 +66,8 @@ class Stage:
                 return False
             finally:
                 # Also what the command left behind, and on Ctrl-C; its process group is its own.
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
                 process.wait()
 
     def show_end(self) -> None:
@@ -78,7 +77,7 @@ class Stage:
 
 
 def counted(stage: Stage, report: Path, *command: str | Path) -> Counts:
-    """Runs a command that writes a JUnit report. A report without a failure does not excuse a failing command."""
+    """Runs a command that writes a JUnit report. A report without a failure does not excuse its exit status."""
     report.unlink(missing_ok=True)
     worked = stage.run(*command)
     if not report.exists():
@@ -145,7 +144,10 @@ def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
     if isinstance(default, str):
         raise SystemExit(f"{sys.executable}: {default}")
     wanted = os.environ.get("PYTHONS", "found")
-    if wanted == "all" and subprocess.run([ROOT / "tools" / "system_packages.sh", "pypy"], check=False).returncode:
+    if (
+        wanted == "all"
+        and subprocess.run([ROOT / "tools" / "system_packages.sh", "pypy"], check=False).returncode
+    ):
         print("PyPy could not be installed", flush=True)
     others, lacking = choose(wanted, default)
     print(f"default interpreter: {default.name}")
@@ -201,8 +203,12 @@ def summarise(results: list[Result]) -> Counts:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help="core, asan, ubsan, tsan, lint, python; none: all")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "stages", nargs="*", metavar="STAGE", help="core, asan, ubsan, tsan, lint, python; none: all"
+    )
     names = parser.parse_args().stages or [*NATIVE, "lint", "python"]
     stages: list[tuple[str, Callable[[Stage], Counts]]] = []
     for name in names:

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Do the headers, the export map and the built library name the same functions?
 
-The headers are the contract. `--write` brings the map in line with them; without it every difference is told and
-the exit status is 1. With `--library`, the library's dynamic symbols are compared too, in both directions.
+The headers are the contract. `--write` brings the map in line with them; without it every difference is told
+and the exit status is 1. With `--library`, the library's dynamic symbols are compared too, in both
+directions.
 """
 
 from __future__ import annotations
@@ -93,7 +94,9 @@ def main() -> int:
     if options.write:
         MAP.write_text(wanted, encoding="utf-8")
     elif not MAP.exists() or MAP.read_text(encoding="utf-8") != wanted:
-        problems.append(f"{MAP.relative_to(ROOT)} differs from the headers: run tools/symbol_check.py --write")
+        problems.append(
+            f"{MAP.relative_to(ROOT)} differs from the headers: run tools/symbol_check.py --write"
+        )
     if options.library:
         problems += check_library(options.library, functions)
     for problem in problems:

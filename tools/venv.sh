@@ -39,24 +39,24 @@ fi
 
 if ! cmp -s pyproject.toml "$stamps/pyproject.toml"; then
     rm -f "$stamps/package"
-    # What pip would fetch into a build environment of its own for each build.
-    step "installing build tools" "$venv/bin/python" -m pip install --upgrade \
-        "scikit-build-core>=0.10.7" "cffi>=1.15; platform_python_implementation != 'PyPy'"
-    with_tools=yes
+    groups="--group test"
+    if [ "$name" = .venv ]; then
+        groups="$groups --group lint"
+    fi
+    # The first two are what pip would fetch into a build environment of its own for each build.
+    # shellcheck disable=SC2086  # a list of words
+    step "installing what building and testing need" "$venv/bin/python" -m pip install --upgrade \
+        "scikit-build-core>=0.10.7" "cffi>=1.15; platform_python_implementation != 'PyPy'" $groups
+    cp pyproject.toml "$stamps/pyproject.toml"
 fi
 
 sources="include src capi cmake python CMakeLists.txt pyproject.toml"
 # shellcheck disable=SC2086  # a list of words
-if [ ! -e "$stamps/package" ] || [ -n "$(find $sources -newer "$stamps/package" -not -path '*/__pycache__*' -print -quit)" ]; then
+newer() { find $sources -newer "$stamps/package" -not -path '*/__pycache__*' -print -quit; }
+if [ ! -e "$stamps/package" ] || [ -n "$(newer)" ]; then
     # Taken before building: what is edited meanwhile counts as newer.
     touch "$stamps/package.started"
-    extras=test
-    if [ "$name" = .venv ]; then
-        extras=test,lint
-    fi
-    step "building and installing csploop${with_tools:+ and what its tests need}" \
-        "$venv/bin/python" -m pip install --no-build-isolation \
-        --config-settings="build-dir=build/python/${name#.}" ".[$extras]"
+    step "building and installing csploop" "$venv/bin/python" -m pip install --no-build-isolation --no-deps \
+        --config-settings="build-dir=build/python/${name#.}" .
     mv "$stamps/package.started" "$stamps/package"
-    cp pyproject.toml "$stamps/pyproject.toml"
 fi

@@ -1,7 +1,7 @@
 """The C ABI as Python sees it: ``lib`` holds its functions and constants, ``ffi`` makes and reads C data.
 
-Both exist only once `csploop._ffi._load` has found the compiled module and made sure that it and the library belong
-together. Codes become exceptions in `csploop._ffi.errors`.
+Both exist only once `csploop._ffi._load` has found the compiled module and made sure that it and the library
+belong together. Codes become exceptions in `csploop._ffi.errors`.
 """
 
 from __future__ import annotations

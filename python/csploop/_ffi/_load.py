@@ -1,7 +1,7 @@
 """Find the compiled module and check that it fits the library, the interpreter and the Python code.
 
-A mismatch (a stale build, a library of another release picked up by the linker) would otherwise show as a crash far
-away from its cause; here it is one ImportError that says what was found where.
+A mismatch (a stale build, a library of another release picked up by the linker) would otherwise show as a
+crash far away from its cause; here it is one ImportError that says what was found where.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 
-# The turn packs and unpacks these with struct formats of its own (csploop._loop), so their sizes are part of the deal.
+# The turn packs and unpacks these with struct formats of its own (csploop._loop), so their sizes are part of
+# the deal.
 SIZES = {"csploop_record": 32, "csploop_submission": 40}
 
 
@@ -31,7 +32,8 @@ def _missing(error: ImportError) -> ImportError:
     else:
         reason = "this is a source tree or an incomplete installation; run `pip install .` at its top"
     return ImportError(
-        f"csploop's compiled module _csploop cannot be loaded by {implementation} from {HERE}: {reason} ({error})"
+        f"csploop's compiled module _csploop cannot be loaded by {implementation} from {HERE}:"
+        f" {reason} ({error})"
     )
 
 
@@ -40,7 +42,7 @@ def _version(number: int) -> str:
 
 
 def handshake(ffi: FFI, lib: Lib) -> None:
-    """Raises ImportError unless the library is of the release that the module was compiled for, or a compatible one."""
+    """Raises ImportError unless the library fits the release that the module was compiled for."""
     built = lib.CSPLOOP_VERSION_MAJOR * 1000000 + lib.CSPLOOP_VERSION_MINOR * 1000 + lib.CSPLOOP_VERSION_PATCH
     loaded = lib.csploop_version()
     # Before 1.0 a minor release may change anything, after it only a major one.
@@ -53,8 +55,8 @@ def handshake(ffi: FFI, lib: Lib) -> None:
     for struct, size in SIZES.items():
         if ffi.sizeof(struct) != size:
             raise ImportError(
-                f"{struct} has {ffi.sizeof(struct)} bytes in the compiled module, but this Python code expects {size};"
-                " reinstall csploop"
+                f"{struct} has {ffi.sizeof(struct)} bytes in the compiled module,"
+                f" but this Python code expects {size}; reinstall csploop"
             )
 
 
@@ -73,7 +75,8 @@ def library_path() -> str:
 
 
 try:
-    from csploop._ffi._csploop import ffi, lib
+    from csploop._ffi._csploop import ffi as ffi
+    from csploop._ffi._csploop import lib as lib
 except ImportError as error:
     raise _missing(error) from error
 

@@ -2,13 +2,14 @@
 
 Three files follow from the headers:
 
-* ``csploop.cdef.h``: the declarations as CFFI reads them. Committed, so that a change of the ABI shows in review and a
-  machine without a C preprocessor can still build.
+* ``csploop.cdef.h``: the declarations as CFFI reads them. Committed, so that a change of the ABI shows in
+  review and a machine without a C preprocessor can still build.
 * ``_csploop.pyi``: the types of the module. Committed, for type checkers.
 * the module's C source: written at build time, never committed.
 
-Run as a script: ``build.py --write`` renews the committed files, ``build.py --check`` fails if they have drifted, and
-``build.py --source FILE`` is what the build calls. Nothing here may import the package: it is not built yet.
+Run as a script: ``build.py --write`` renews the committed files, ``build.py --check`` fails if they have
+drifted, and ``build.py --source FILE`` is what the build calls. Nothing here may import the package: it is
+not built yet.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ STUB = HERE / "_csploop.pyi"
 MODULE = "csploop._ffi._csploop"
 
 NOTE = "/* Written by build.py --write from the headers below include/. */\n"
-# CFFI knows their types, and errno's values are the compiler's business, so their contents must not be expanded.
+# CFFI knows their types, and errno's values are the compiler's business, so their contents must not be
+# expanded.
 SYSTEM_HEADERS = ("errno.h", "stddef.h", "stdint.h")
 
 
@@ -40,7 +42,9 @@ class NoPreprocessor(Exception):
 
 def preprocessed(cc: str | None) -> str:
     """The headers with everything expanded that CFFI does not understand."""
-    command = shlex.split(cc or os.environ.get("CC", "")) or [shutil.which("cc") or shutil.which("gcc") or "clang"]
+    command = shlex.split(cc or os.environ.get("CC", "")) or [
+        shutil.which("cc") or shutil.which("gcc") or "clang"
+    ]
     if not INCLUDE.is_dir():
         raise NoPreprocessor("the headers are not beside this file")
     if shutil.which(command[0]) is None:
@@ -79,7 +83,11 @@ def layout(piece: str) -> str:
     members = [member.strip() for member in body.split(separator) if member.strip()]
     if separator == ",":
         members = [enumerator(member) for member in members]
-    lines = [f"{head} {{", *(f"    {member}{separator}" for member in members), f"}}{' ' + name if name else ''};"]
+    lines = [
+        f"{head} {{",
+        *(f"    {member}{separator}" for member in members),
+        f"}}{' ' + name if name else ''};",
+    ]
     return "\n".join(lines)
 
 
@@ -95,7 +103,7 @@ def cdef_text(cc: str | None) -> str:
 
 # -- the type stub ------------------------------------------------------------
 
-STUB_HEAD = '''\
+STUB_HEAD = """\
 # Written by build.py --write from the headers below include/.
 from __future__ import annotations
 
@@ -104,48 +112,49 @@ from typing import Any, Final
 
 from typing_extensions import Buffer, TypeAlias
 
-# What CFFI hands out. Which pointer goes where is told by the alias's name; CFFI itself checks it at each call.
-CData: TypeAlias = Any
-CType: TypeAlias = Any
-'''
+# What CFFI hands out. Which pointer goes where is told by the alias's name; CFFI itself checks it at each
+# call.
+cdata: TypeAlias = Any
+ctype: TypeAlias = Any
+"""
 
-STUB_FFI = '''\
+STUB_FFI = """\
 
 class FFI:
-    NULL: Final[CData]
+    NULL: Final[cdata]
     CData: Final[type]
     CType: Final[type]
     buffer: Final[type]
     error: Final[type[Exception]]
     errno: int
-    def new(self, cdecl: str | CType, init: object = None) -> CData: ...
+    def new(self, cdecl: str | ctype, init: object = None) -> cdata: ...
     def new_allocator(
         self,
-        alloc: Callable[[int], CData] | None = None,
-        free: Callable[[CData], None] | None = None,
+        alloc: Callable[[int], cdata] | None = None,
+        free: Callable[[cdata], None] | None = None,
         should_clear_after_alloc: bool = True,
-    ) -> Callable[..., CData]: ...
-    def new_handle(self, obj: object) -> CData: ...
-    def from_handle(self, handle: CData) -> Any: ...
-    def from_buffer(self, cdecl: object, buf: Buffer = ..., require_writable: bool = False) -> CData: ...
-    def cast(self, cdecl: str | CType, value: CData) -> CData: ...
-    def typeof(self, cdecl: str | CData) -> CType: ...
-    def sizeof(self, cdecl: str | CData) -> int: ...
-    def alignof(self, cdecl: str | CType) -> int: ...
-    def offsetof(self, cdecl: str | CType, *fields: str | int) -> int: ...
-    def addressof(self, cdata: CData, *fields: str | int) -> CData: ...
-    def string(self, cdata: CData, maxlen: int = -1) -> bytes: ...
-    def unpack(self, cdata: CData, length: int) -> Any: ...
-    def memmove(self, dest: CData | Buffer, src: CData | Buffer, n: int) -> None: ...
-    def gc(self, cdata: CData, destructor: Callable[[CData], object] | None, size: int = 0) -> CData: ...
-    def release(self, cdata: CData) -> None: ...
-    def callback(self, cdecl: str, python_callable: Callable[..., object] = ..., error: object = ...) -> CData: ...
-    def def_extern(self, name: str = ..., error: object = ..., onerror: object = ...) -> Callable[..., Any]: ...
-    def getctype(self, cdecl: str | CType, extra: str = "") -> str: ...
+    ) -> Callable[..., cdata]: ...
+    def new_handle(self, obj: object) -> cdata: ...
+    def from_handle(self, handle: cdata) -> Any: ...
+    def from_buffer(self, cdecl: object, buf: Buffer = ..., require_writable: bool = False) -> cdata: ...
+    def cast(self, cdecl: str | ctype, value: cdata) -> cdata: ...
+    def typeof(self, cdecl: str | cdata) -> ctype: ...
+    def sizeof(self, cdecl: str | cdata) -> int: ...
+    def alignof(self, cdecl: str | ctype) -> int: ...
+    def offsetof(self, cdecl: str | ctype, *fields: str | int) -> int: ...
+    def addressof(self, data: cdata, *fields: str | int) -> cdata: ...
+    def string(self, data: cdata, maxlen: int = -1) -> bytes: ...
+    def unpack(self, data: cdata, length: int) -> Any: ...
+    def memmove(self, dest: cdata | Buffer, src: cdata | Buffer, n: int) -> None: ...
+    def gc(self, data: cdata, destructor: Callable[[cdata], object] | None, size: int = 0) -> cdata: ...
+    def release(self, data: cdata) -> None: ...
+    def callback(self, cdecl: str, python_callable: Callable[..., object] = ...) -> cdata: ...
+    def def_extern(self, name: str = ..., error: object = ...) -> Callable[..., Any]: ...
+    def getctype(self, cdecl: str | ctype, extra: str = "") -> str: ...
 
 ffi: Final[FFI]
 lib: Final[Lib]
-'''
+"""
 
 INTEGERS = re.compile(r"(unsigned|int|size_t|u?int\d+_t|csploop_id)$")
 KEYWORDS = {"in", "from", "is", "lambda", "with", "pass", "None"}
@@ -169,7 +178,7 @@ def signature(piece: str, aliases: set[str]) -> str:
         raise SystemExit(f"cannot read: {piece}")
     result, name, parameters = match.groups()
     arguments = []
-    for parameter in ([] if parameters == "void" else parameters.split(", ")):
+    for parameter in [] if parameters == "void" else parameters.split(", "):
         parts = re.fullmatch(r"(.*?[ *])(\w+)", parameter)
         if parts is None:
             raise SystemExit(f"{name}: the parameter '{parameter}' has no name")
@@ -189,7 +198,7 @@ def stub_text(cdef: str) -> str:
             constants += [f"    {name}: Final[int]" for name in re.findall(r"(\w+) =", piece)]
         elif not piece.startswith("typedef"):
             methods.append(signature(piece, aliases))
-    text = STUB_HEAD + "".join(f"{alias}: TypeAlias = CData\n" for alias in sorted(aliases))
+    text = STUB_HEAD + "".join(f"{alias}: TypeAlias = cdata\n" for alias in sorted(aliases))
     return text + "\n".join(["\nclass Lib:", *constants, *methods, ""]) + STUB_FFI
 
 
@@ -217,7 +226,9 @@ def write_source(target: Path, cdef: str) -> None:
 def drifted(cc: str | None) -> list[Path]:
     cdef = cdef_text(cc)
     wanted = {CDEF: cdef, STUB: stub_text(cdef)}
-    return [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    return [
+        path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
 
 
 def main() -> int:

@@ -1,8 +1,8 @@
 """Error codes of the C ABI as Python exceptions.
 
-The one list of errors is in ``csploop/error.h``; names and texts come from there through the library. A code of the
-system's is the OSError that Python itself would raise for that errno, so that callers cannot tell who made the system
-call. Misuse that only a loop can see is a RuntimeError, as in asyncio.
+The one list of errors is in ``csploop/error.h``; names and texts come from there through the library. A code
+of the system's is the OSError that Python itself would raise for that errno, so that callers cannot tell who
+made the system call. Misuse that only a loop can see is a RuntimeError, as in asyncio.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ _LAST_SYSTEM_CODE = -10000
 
 def error_name(code: int) -> str:
     """'EINVAL' for CSPLOOP_EINVAL; 'EUNKNOWN' for what the list does not hold."""
-    return ffi.string(lib.csploop_error_name(code)).decode()  # type: ignore[no-any-return]
+    return str(ffi.string(lib.csploop_error_name(code)), "ascii")
 
 
 def error_text(code: int) -> str:
     """The list's sentence for a code."""
-    return ffi.string(lib.csploop_strerror(code)).decode("utf-8", "replace")  # type: ignore[no-any-return]
+    return str(ffi.string(lib.csploop_strerror(code)), "utf-8", "replace")
 
 
 def error_from_code(code: int) -> Exception:
