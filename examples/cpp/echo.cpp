@@ -6,6 +6,7 @@
 #include <charconv>
 #include <csploop/csploop.hpp>
 #include <cstdio>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -60,31 +61,30 @@ std::string serve(csploop::Loop &loop, int port, int connections) {
 
 // Sends the greeting and collects what comes back; stops the loop when the server has closed.
 void greet(csploop::Loop &loop, int port, std::string &answer) {
-    loop.tcp_connect("127.0.0.1", port,
-                     [&loop, &answer](const csploop_record &record) {
-                         switch (record.kind) {
-                         case CSPLOOP_KIND_CONNECT:
-                             if (record.result < 0)
-                                 throw csploop::Failure(csploop::Error(static_cast<int>(record.result)));
-                             loop.write(record.id, greeting).value();
-                             loop.shutdown(record.id).value();
-                             loop.read_start(record.id).value();
-                             break;
-                         case CSPLOOP_KIND_READ:
-                             answer += loop.bytes(record);
-                             break;
-                         case CSPLOOP_KIND_EOF:
-                         case CSPLOOP_KIND_ERROR:
-                             loop.close_stream(record.id).value();
-                             break;
-                         case CSPLOOP_KIND_CLOSED:
-                             loop.stop().value();
-                             break;
-                         default:
-                             break;
-                         }
-                     })
-        .value();
+    auto handler = [&loop, &answer](const csploop_record &record) {
+        switch (record.kind) {
+        case CSPLOOP_KIND_CONNECT:
+            if (record.result < 0)
+                throw csploop::Failure(csploop::Error(static_cast<int>(record.result)));
+            loop.write(record.id, greeting).value();
+            loop.shutdown(record.id).value();
+            loop.read_start(record.id).value();
+            break;
+        case CSPLOOP_KIND_READ:
+            answer += loop.bytes(record);
+            break;
+        case CSPLOOP_KIND_EOF:
+        case CSPLOOP_KIND_ERROR:
+            loop.close_stream(record.id).value();
+            break;
+        case CSPLOOP_KIND_CLOSED:
+            loop.stop().value();
+            break;
+        default:
+            break;
+        }
+    };
+    loop.tcp_connect("127.0.0.1", port, handler).value();
 }
 
 int run(int argc, char **argv) {
