@@ -112,7 +112,9 @@ CSPLOOP_API int csploop_wake(csploop_t *loop);
  *   Thread: any-thread. Errors: EINVAL, ECLOSED, ECHILD, ENOTSUP. Since 0.1. */
 CSPLOOP_API int csploop_backend_fd(const csploop_t *loop);
 
-/* When the loop wants to be turned even if its descriptor stays silent.
+/* When the loop wants to be turned even if its descriptor stays silent. A host
+ * that waits by itself asks before each wait: from here to the next turn,
+ * csploop_wake rings the descriptor.
  *   out: 0: now. INT64_MAX: never. Else a time on csploop_now's clock, in ns.
  *   Thread: loop-thread. Errors: EINVAL, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_next_deadline(csploop_t *loop, int64_t *out);

@@ -42,10 +42,11 @@ CSPLOOP_API int csploop_call_at(csploop_t *loop, csploop_id *out, int64_t when_n
 CSPLOOP_API int csploop_call_at_wall(csploop_t *loop, csploop_id *out, int64_t wall_ns, csploop_fn fn, void *arg);
 
 /* Takes back a csploop_call_* or a reserved id. After 0 it is never
- * delivered and arg is the caller's again.
+ * delivered and arg is the caller's again; that holds inside a callback too,
+ * for one that is due in the same turn.
  *   Thread: loop-thread. Errors: EINVAL (not a timer's id), EBADID (fired or
- *   cancelled before), EALREADY (its record is in a batch or about to be
- *   called), ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   cancelled before), EALREADY (its record is in the batch handed out last),
+ *   ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_cancel(csploop_t *loop, csploop_id id);
 
 /* Calls fn on the loop's thread in one of its next turns, in the order of the

@@ -1,0 +1,243 @@
+#include "bridge.hpp"
+
+#include "loop.hpp"
+
+#include <csploop/error.h>
+
+#include <bit>
+#include <cstring>
+#include <vector>
+
+namespace csploop {
+
+Bridge::Bridge(Loop &loop, const csploop_bridge_options &options, csploop_fn callback, void *user)
+    : fn(callback), arg(user), loop_(loop), policy_(options.policy), record_size_(options.record_size),
+      ring_(std::bit_ceil(options.capacity ? std::max(options.capacity, 2u) : 1024u),
+            options.record_size ? options.record_size : sizeof(Bytes)) {
+    loop_.ref();
+}
+
+Bridge::~Bridge() {
+    if (!record_size_) {
+        Bytes item;
+        while (ring_.pop(&item))
+            delete[] item.data;
+        if (stashed_)
+            delete[] stash_.data;
+    }
+    loop_.unref();
+}
+
+Bridge *Bridge::ref() {
+    host_references_.fetch_add(1, std::memory_order_relaxed);
+    return this;
+}
+
+void Bridge::unref() {
+    if (host_references_.fetch_sub(1, std::memory_order_acq_rel) != 1)
+        return;
+    if (!forked())
+        close();
+    release();
+}
+
+void Bridge::release() {
+    if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+        delete this;
+}
+
+bool Bridge::forked() const {
+    return loop_.forked();
+}
+
+void Bridge::signal() {
+    if (signaled_.exchange(true, std::memory_order_seq_cst))
+        return;
+    wakes_.fetch_add(1, std::memory_order_relaxed);
+    loop_.bridge_signaled(*this);
+}
+
+int Bridge::push(const void *data, size_t length) {
+    if (is_closed())
+        return CSPLOOP_ECLOSED;
+    if (record_size_) {
+        if (length != record_size_ || !data)
+            return CSPLOOP_EINVAL;
+        return push_item(data);
+    }
+    if ((!data && length) || length > UINT32_MAX)
+        return CSPLOOP_EINVAL;
+    Bytes item{new uint8_t[length ? length : 1], length};
+    if (length)
+        std::memcpy(item.data, data, length);
+    const int code = push_item(&item);
+    if (code)
+        delete[] item.data;
+    return code;
+}
+
+int Bridge::push_item(const void *item) {
+    if (!ring_.push(item)) {
+        int code = 0;
+        switch (policy_) {
+        case CSPLOOP_BRIDGE_FAIL:
+            refused_.fetch_add(1, std::memory_order_relaxed);
+            return CSPLOOP_EAGAIN;
+        case CSPLOOP_BRIDGE_DROP_OLDEST:
+            code = push_dropping(item);
+            break;
+        default:
+            code = push_blocking(item);
+        }
+        if (code)
+            return code;
+    }
+    pushed_.fetch_add(1, std::memory_order_relaxed);
+    signal();
+    return 0;
+}
+
+int Bridge::push_dropping(const void *item) {
+    std::vector<uint8_t> oldest(record_size_ ? record_size_ : sizeof(Bytes));
+    while (!ring_.push(item)) {
+        if (is_closed())
+            return CSPLOOP_ECLOSED;
+        if (!ring_.pop(oldest.data()))
+            continue;
+        free_item(oldest.data());
+        dropped_.fetch_add(1, std::memory_order_relaxed);
+    }
+    return 0;
+}
+
+int Bridge::push_blocking(const void *item) {
+    if (loop_.owned_by_this_thread())
+        return CSPLOOP_EDEADLK;
+    blocked_.fetch_add(1, std::memory_order_relaxed);
+    std::unique_lock lock(room_mutex_);
+    // Announced before the ring is tried again: whoever makes room after that try sees us and notifies.
+    waiting_.fetch_add(1, std::memory_order_seq_cst);
+    int code = 0;
+    while (!is_closed() && !ring_.push(item))
+        room_.wait(lock);
+    if (is_closed())
+        code = CSPLOOP_ECLOSED;
+    waiting_.fetch_sub(1, std::memory_order_relaxed);
+    return code;
+}
+
+void Bridge::room_made() {
+    if (waiting_.load(std::memory_order_seq_cst) == 0)
+        return;
+    { const std::lock_guard lock(room_mutex_); }
+    room_.notify_all();
+}
+
+void Bridge::free_item(void *item) const {
+    if (record_size_)
+        return;
+    Bytes bytes;
+    std::memcpy(&bytes, item, sizeof bytes);
+    delete[] bytes.data;
+}
+
+int Bridge::drain(uint32_t *out_items, size_t *out_bytes, void *buffer, size_t buffer_bytes) {
+    auto *const out = static_cast<uint8_t *>(buffer);
+    size_t used = 0;
+    uint32_t items = 0;
+    bool emptied = false;
+    size_t needed = 0;
+    if (record_size_) {
+        while (buffer_bytes - used >= record_size_) {
+            if (!ring_.pop(out + used)) {
+                emptied = true;
+                break;
+            }
+            used += record_size_;
+            ++items;
+        }
+        if (!emptied && items == 0)
+            needed = ring_.size() ? record_size_ : 0;
+        if (!emptied && ring_.size() == 0)
+            emptied = true;
+    } else {
+        for (;;) {
+            if (!stashed_.load(std::memory_order_relaxed)) {
+                if (!ring_.pop(&stash_)) {
+                    emptied = true;
+                    break;
+                }
+                stashed_.store(true, std::memory_order_relaxed);
+            }
+            const size_t wanted = sizeof(uint32_t) + stash_.length;
+            if (buffer_bytes - used < wanted) {
+                if (items == 0)
+                    needed = wanted;
+                break;
+            }
+            const auto length = static_cast<uint32_t>(stash_.length);
+            std::memcpy(out + used, &length, sizeof length);
+            if (length)
+                std::memcpy(out + used + sizeof length, stash_.data, length);
+            delete[] stash_.data;
+            stashed_.store(false, std::memory_order_relaxed);
+            used += wanted;
+            ++items;
+        }
+    }
+    drained_.fetch_add(items, std::memory_order_relaxed);
+    if (items)
+        room_made();
+    if (emptied) {
+        // Once closed it stays set: the loop looks until it has told CLOSED, and must not hear of us after that.
+        if (!is_closed()) {
+            signaled_.exchange(false, std::memory_order_seq_cst); // an exchange, to see what its setter did before
+            // A push or close between the last look and the line above found signaled_ set and stayed silent.
+            if (ring_.size() || is_closed())
+                signal();
+        }
+    }
+    if (out_items)
+        *out_items = items;
+    if (out_bytes)
+        *out_bytes = needed ? needed : used;
+    return needed ? CSPLOOP_EMSGSIZE : 0;
+}
+
+void Bridge::close() {
+    if (closed_.exchange(true, std::memory_order_seq_cst))
+        return;
+    { const std::lock_guard lock(room_mutex_); }
+    room_.notify_all();
+    // The loop shall hear of it even when the bridge is empty and was told nothing.
+    if (!signaled_.exchange(true, std::memory_order_seq_cst))
+        loop_.bridge_signaled(*this);
+}
+
+void Bridge::abandon() {
+    closed_.store(true, std::memory_order_seq_cst);
+    { const std::lock_guard lock(room_mutex_); }
+    room_.notify_all();
+    std::vector<uint8_t> item(record_size_ ? record_size_ : sizeof(Bytes));
+    while (ring_.pop(item.data())) {
+        free_item(item.data());
+        dropped_.fetch_add(1, std::memory_order_relaxed);
+    }
+    if (stashed_.exchange(false)) {
+        delete[] stash_.data;
+        dropped_.fetch_add(1, std::memory_order_relaxed);
+    }
+}
+
+void Bridge::stats(csploop_bridge_counts &out) const {
+    out.capacity = static_cast<uint32_t>(ring_.capacity());
+    out.pushed = pushed_;
+    out.drained = drained_;
+    out.dropped = dropped_;
+    out.refused = refused_;
+    out.blocked = blocked_;
+    out.wakes = wakes_;
+    out.queued = queued();
+}
+
+} // namespace csploop

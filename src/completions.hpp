@@ -1,0 +1,23 @@
+// Completions on their way to the host: records, each with its callback or none.
+#pragma once
+
+#include <csploop/record.h>
+
+#include <vector>
+
+namespace csploop {
+
+struct Completion {
+    csploop_record record;
+    csploop_fn fn;
+};
+
+inline Completion completion(uint16_t kind, csploop_id id, csploop_fn fn, void *arg, int64_t result,
+                             uint32_t offset = 0, uint16_t flags = 0) {
+    return {{id, reinterpret_cast<uint64_t>(arg), result, offset, kind, flags}, fn};
+}
+
+// Where the loop's timers, streams and so on leave what has completed.
+using Completions = std::vector<Completion>;
+
+} // namespace csploop

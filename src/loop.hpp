@@ -1,0 +1,129 @@
+// The loop: owns every part, turns them, and hands their completions to the host.
+#pragma once
+
+#include "bridge.hpp"
+#include "clock.hpp"
+#include "completions.hpp"
+#include "fd_set.hpp"
+#include "fork.hpp"
+#include "ids.hpp"
+#include "poller.hpp"
+#include "stream_set.hpp"
+#include "timer_set.hpp"
+#include "waker.hpp"
+#include "wall_alarm.hpp"
+#include "watcher_set.hpp"
+
+#include <csploop/loop.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace csploop {
+
+class Loop {
+public:
+    Loop(std::unique_ptr<Poller> poller, const csploop_options &options);
+    ~Loop();
+    Loop(const Loop &) = delete;
+    Loop &operator=(const Loop &) = delete;
+
+    // -- life (loop.cpp)
+    void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
+    void unref();
+    int close();
+    int attach();
+    int detach();
+    bool closed() const { return waker_.closed(); }
+    bool forked() const { return fork_generation_ != fork_generation(); }
+    bool owned_by_this_thread() const;    // attached here
+    bool usable_from_this_thread() const; // attached here or nowhere
+    bool in_turn() const { return in_turn_; }
+
+    // -- turning (turn.cpp)
+    int run(int mode);
+    int turn(csploop_batch *batch, int64_t timeout_ns);
+    int submit(csploop_batch *batch);
+    int next_deadline(int64_t *out);
+    bool wake() noexcept { return waker_.wake(*poller_); }
+    bool stop() noexcept {
+        stop_.store(true, std::memory_order_seq_cst);
+        return wake();
+    }
+
+    // -- parts
+    const Clock &clock() const { return clock_; }
+    Clock &clock() { return clock_; }
+    const Poller &poller() const { return *poller_; }
+    TimerSet &timers() { return timers_; }
+    StreamSet &streams() { return streams_; }
+    const StreamSet &streams() const { return streams_; }
+    WatcherSet &watchers() { return watchers_; }
+
+    // -- any thread
+    int post(csploop_fn fn, void *arg);
+    void bridge_signaled(Bridge &bridge);
+
+    int add_bridge(Bridge &bridge);
+    size_t heap_bytes();
+
+private:
+    class Attachment; // attaches for the time of a call
+    class TurnMark;   // says that a turn is on
+
+    int turn_once(csploop_batch *batch, int64_t timeout_ns);
+    void take(csploop_batch &batch);
+    int take_one(const csploop_submission &submission, const csploop_batch &batch);
+    int wait(int64_t timeout_ns);
+    int64_t sleep_limit(int64_t timeout_ns);
+    void collect_posts();
+    void collect_bridges();
+    bool bridges_waiting() const;
+    bool deliverable(const Completion &item);
+    void delivered(const Completion &item, bool in_batch);
+    void dispatch(csploop_batch *batch);
+    void describe_slab(csploop_batch &batch) const;
+    void abandon_bridges();
+
+    struct Post {
+        csploop_fn fn;
+        void *arg;
+    };
+
+    const uint32_t fork_generation_ = fork_generation();
+    std::atomic<uint32_t> references_{1};
+    std::atomic<const void *> owner_{nullptr};
+    uint32_t attach_count_ = 0;
+    bool in_turn_ = false;
+    bool undelivered_ = false; // the last batch was too small: no polling, no reuse of the slab
+    std::atomic<bool> stop_{false};
+
+    const std::unique_ptr<Poller> poller_;
+    Waker waker_;
+    Clock clock_;
+    FdSet fds_;
+    Completions completions_;
+    Completions current_; // completions_'s spare: what this turn hands out
+    TimerSet timers_;
+    WatcherSet watchers_;
+    StreamSet streams_;
+    WallAlarm wall_alarm_;
+
+    SlotTable<Bridge *, IdKind::bridge> bridges_;
+    std::vector<Bridge *> active_bridges_;
+    std::atomic<Bridge *> signaled_bridges_{nullptr};
+
+    std::mutex posts_mutex_;
+    std::vector<Post> posts_;
+    std::vector<Post> taken_posts_;
+    std::atomic<bool> has_posts_{false};
+};
+
+} // namespace csploop
+
+// What the C ABI calls a loop.
+struct csploop_loop final : csploop::Loop {
+    using csploop::Loop::Loop;
+};

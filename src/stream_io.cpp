@@ -1,0 +1,253 @@
+// The I/O of streams: what a turn does when descriptors are ready, and how unsent bytes go out.
+#include "stream_set.hpp"
+
+#include <csploop/error.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace csploop {
+
+void StreamSet::on_ready(csploop_id id, uint32_t events, size_t still_to_come) {
+    Stream *const stream = find(id);
+    if (!stream || stream->closed)
+        return;
+    if (stream->listener) {
+        if (stream->reading)
+            accept(*stream);
+        return;
+    }
+    if (stream->connecting) {
+        finish_connect(*stream);
+        return;
+    }
+    if ((events & ready::write) && stream->blocked) {
+        stream->blocked = false;
+        flush(*stream);
+        // The last step is told too (flush tells the others), so that the host's own count stays true.
+        if (!stream->blocked && !stream->broken && !stream->closing)
+            emit(*stream, CSPLOOP_KIND_BACKLOG, 0);
+    }
+    if ((events & ready::read) && stream->reading && !stream->eof && !stream->broken && !stream->closing)
+        read(*stream, still_to_come);
+}
+
+void StreamSet::read(Stream &stream, size_t still_to_come) {
+    // What was held back goes first, and is this batch's one READ.
+    if (stream.held_waiting || stream.read_turn == turn_)
+        return;
+    if (stream.read_mode == CSPLOOP_READ_READY) {
+        emit(stream, CSPLOOP_KIND_READABLE, 0);
+        return;
+    }
+    const size_t share = slab_.share(still_to_come);
+    if (share == 0)
+        return; // it stays ready for the next turn
+    const int64_t count = sys::receive(stream.fd, stream.is_socket, slab_.next(), share);
+    if (count > 0)
+        emit_read(stream, static_cast<size_t>(count));
+    else if (count == 0)
+        end_of_file(stream);
+    else if (count != -EAGAIN && count != -EWOULDBLOCK)
+        fail(stream, static_cast<int>(count));
+}
+
+// `length` bytes of it lie at the slab's next free place.
+void StreamSet::emit_read(Stream &stream, size_t length) {
+    stream.read_turn = turn_;
+    emit(stream, CSPLOOP_KIND_READ, static_cast<int64_t>(length), slab_.take(length));
+}
+
+int64_t StreamSet::read_into(csploop_id id, void *buffer, size_t length) {
+    Stream *const stream = find(id);
+    if (!stream || stream->closing)
+        return CSPLOOP_EBADID;
+    if (stream->listener)
+        return CSPLOOP_EINVAL;
+    if (stream->connecting || stream->broken)
+        return CSPLOOP_ENOTCONN;
+    if (!stream->held_data.empty()) {
+        const size_t count = std::min(length, stream->held_data.size());
+        std::memcpy(buffer, stream->held_data.data(), count);
+        stream->held_data.erase(stream->held_data.begin(),
+                                stream->held_data.begin() + static_cast<std::ptrdiff_t>(count));
+        return static_cast<int64_t>(count);
+    }
+    if (stream->eof)
+        return 0;
+    if (length == 0)
+        return CSPLOOP_EINVAL; // 0 bytes would look like the end
+    const int64_t count = sys::receive(stream->fd, stream->is_socket, buffer, length);
+    if (count == 0)
+        end_of_file(*stream);
+    else if (count < 0 && count != -EAGAIN && count != -EWOULDBLOCK)
+        fail(*stream, static_cast<int>(count));
+    return count;
+}
+
+void StreamSet::end_of_file(Stream &stream) {
+    stream.eof = true;
+    update_watch(stream);
+    emit(stream, CSPLOOP_KIND_EOF, 0);
+}
+
+void StreamSet::deliver_held() {
+    if (held_.empty())
+        return;
+    std::vector<csploop_id> due;
+    due.swap(held_);
+    for (const csploop_id id : due) {
+        Stream *const stream = find(id);
+        if (!stream)
+            continue;
+        stream->held_waiting = false;
+        if (stream->closing || !stream->reading)
+            continue;
+        size_t length = 0;
+        if (!stream->held_data.empty()) {
+            if (stream->read_mode == CSPLOOP_READ_READY) {
+                emit(*stream, CSPLOOP_KIND_READABLE, 0);
+                length = 1;
+            } else {
+                length = std::min(slab_.share(0), stream->held_data.size());
+                if (length) {
+                    std::memcpy(slab_.next(), stream->held_data.data(), length);
+                    emit_read(*stream, length);
+                    stream->held_data.erase(stream->held_data.begin(),
+                                            stream->held_data.begin() + static_cast<std::ptrdiff_t>(length));
+                }
+            }
+        }
+        if (stream->held_data.empty() && length == 0 && stream->held_end) {
+            emit(*stream, stream->held_end, 0);
+            stream->held_end = 0;
+        } else if (!stream->held_data.empty() || stream->held_end) {
+            stream->held_waiting = true; // the rest comes with the next batch
+            held_.push_back(id);
+        }
+    }
+}
+
+void StreamSet::finish_connect(Stream &stream) {
+    const int code = sys::socket_error(stream.fd);
+    if (code == -EINPROGRESS || code == -EAGAIN)
+        return;
+    stream.connecting = false;
+    if (code) {
+        stream.broken = true;
+        stream.unsent.drop(code, stream.id, pool_, completions_);
+    }
+    update_watch(stream);
+    emit(stream, CSPLOOP_KIND_CONNECT, code);
+    if (!code && (!stream.unsent.empty() || stream.shutdown_wanted))
+        mark_dirty(stream);
+}
+
+void StreamSet::accept(Stream &listener) {
+    for (int count = 0; count < listener.backlog; ++count) {
+        const int fd = sys::accept(listener.fd);
+        if (fd == -EAGAIN || fd == -EWOULDBLOCK)
+            return;
+        if (fd == -ECONNABORTED || fd == -EINTR || fd == -EPROTO)
+            continue; // that client has gone; on to the next
+        if (fd < 0) {
+            // No descriptors or memory left: clients wait in the kernel's queue until the host resumes.
+            listener.reading = false;
+            update_watch(listener);
+            emit(listener, CSPLOOP_KIND_ACCEPT, fd);
+            return;
+        }
+        auto client = std::make_unique<Stream>();
+        client->fd = fd;
+        client->fn = listener.fn;
+        client->arg = listener.arg;
+        client->high_water = listener.high_water;
+        client->keep_fd = listener.accept_keep_fd;
+        client->announced = false;
+        if (listener.accept_nodelay)
+            sys::set_nodelay(fd); // a Unix socket has none, and needs none
+        csploop_id id = 0;
+        if (const int code = insert(&id, std::move(client))) {
+            sys::close(fd);
+            emit(listener, CSPLOOP_KIND_ACCEPT, code);
+            return;
+        }
+        emit(listener, CSPLOOP_KIND_ACCEPT, static_cast<int64_t>(id), static_cast<uint32_t>(fd));
+    }
+}
+
+void StreamSet::flush_dirty() {
+    // Streams may become dirty again while this runs only through the host, which is not called from here.
+    flushing_.swap(dirty_);
+    for (const csploop_id id : flushing_) {
+        Stream *const stream = find(id);
+        if (stream && stream->dirty)
+            flush(*stream);
+    }
+    flushing_.clear();
+}
+
+void StreamSet::flush(Stream &stream) {
+    stream.dirty = false;
+    if (stream.closed || stream.broken)
+        return;
+    size_t sent_now = 0;
+    while (!stream.unsent.empty()) {
+        iovec parts[most_parts];
+        const int count = stream.unsent.gather(parts, most_parts);
+        size_t offered = 0;
+        for (int i = 0; i < count; ++i)
+            offered += parts[i].iov_len;
+        const int64_t sent = offered ? sys::send(stream.fd, stream.is_socket, parts, count) : 0;
+        if (sent == -EAGAIN || sent == -EWOULDBLOCK) {
+            stream.blocked = true;
+            break;
+        }
+        if (sent < 0) {
+            fail(stream, static_cast<int>(sent));
+            return;
+        }
+        stream.unsent.consume(static_cast<size_t>(sent), stream.id, pool_, completions_);
+        sent_now += static_cast<size_t>(sent);
+        if (static_cast<size_t>(sent) < offered || (sent_now > most_per_flush && !stream.unsent.empty())) {
+            stream.blocked = true;
+            break;
+        }
+    }
+    if (stream.blocked) {
+        stream.unsent.own_staged(pool_);
+        if (!stream.closing)
+            emit(stream, CSPLOOP_KIND_BACKLOG, static_cast<int64_t>(stream.unsent.bytes()));
+    } else if (stream.shutdown_wanted && !stream.shutdown_done) {
+        finish_shutdown(stream);
+    }
+    if (const int code = update_watch(stream)) {
+        fail(stream, code);
+        return;
+    }
+    if (stream.closing && !stream.blocked)
+        finish_close(stream);
+}
+
+void StreamSet::finish_shutdown(Stream &stream) {
+    stream.shutdown_done = true;
+    const int result = ::shutdown(stream.fd, SHUT_WR) == 0 ? 0 : -errno;
+    // A peer that is gone already has seen the end of the data, as was wanted.
+    emit(stream, CSPLOOP_KIND_SHUTDOWN, result == -ENOTCONN ? 0 : result);
+}
+
+void StreamSet::fail(Stream &stream, int code) {
+    if (stream.broken)
+        return;
+    stream.broken = true;
+    stream.blocked = false;
+    stream.unsent.drop(code, stream.id, pool_, completions_);
+    watch(stream, 0);
+    if (stream.closing)
+        finish_close(stream);
+    else
+        emit(stream, CSPLOOP_KIND_ERROR, code);
+}
+
+} // namespace csploop

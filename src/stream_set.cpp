@@ -1,0 +1,309 @@
+#include "stream_set.hpp"
+
+#include <csploop/error.h>
+
+#include <utility>
+
+namespace csploop {
+
+StreamSet::StreamSet(Poller &poller, FdSet &fds, Completions &completions, size_t slab_bytes)
+    : poller_(poller), fds_(fds), completions_(completions), slab_(slab_bytes) {}
+
+Stream *StreamSet::find(csploop_id id) {
+    auto *const entry = streams_.find(id);
+    return entry ? entry->get() : nullptr;
+}
+
+void StreamSet::emit(const Stream &stream, uint16_t kind, int64_t result, uint32_t offset) {
+    completions_.push_back(completion(kind, stream.id, stream.fn, stream.arg, result, offset));
+}
+
+// On failure the descriptor stays the caller's.
+int StreamSet::insert(csploop_id *out, std::unique_ptr<Stream> stream) {
+    Stream *const entry = stream.get();
+    const int fd = entry->fd;
+    fds_.add(fd);
+    const csploop_id id = streams_.insert(std::move(stream));
+    if (!id) {
+        fds_.remove(fd);
+        return CSPLOOP_ENOMEM;
+    }
+    entry->id = id;
+    if (out)
+        *out = id;
+    return 0;
+}
+
+// A stream that waits for nothing is not registered at all: the kernel reports
+// errors and hang-ups even to those who asked for no event, turn after turn.
+int StreamSet::watch(Stream &stream, uint32_t events) {
+    if (events == stream.registered)
+        return 0;
+    int code = 0;
+    if (events == 0)
+        poller_.remove(stream.fd);
+    else if (stream.registered == 0)
+        code = poller_.add(stream.fd, events, stream.id);
+    else
+        code = poller_.modify(stream.fd, events, stream.id);
+    if (code == 0)
+        stream.registered = events;
+    return code;
+}
+
+int StreamSet::update_watch(Stream &stream) {
+    uint32_t events = 0;
+    if (stream.reading && !stream.eof && !stream.broken && !stream.connecting && !stream.closing)
+        events |= ready::read;
+    if (stream.connecting || (stream.blocked && !stream.broken))
+        events |= ready::write;
+    return watch(stream, events);
+}
+
+int StreamSet::set_handler(csploop_id id, csploop_fn fn, void *arg) {
+    Stream *const stream = find(id);
+    if (!stream)
+        return CSPLOOP_EBADID;
+    stream->fn = fn;
+    stream->arg = arg;
+    return 0;
+}
+
+int StreamSet::accepting(csploop_id id, bool on) {
+    Stream *const stream = find(id);
+    if (!stream || stream->closing)
+        return CSPLOOP_EBADID;
+    if (!stream->listener)
+        return CSPLOOP_EINVAL;
+    stream->reading = on;
+    const int code = update_watch(*stream);
+    if (code)
+        stream->reading = false;
+    return code;
+}
+
+int StreamSet::read_start(csploop_id id, uint32_t mode) {
+    Stream *const stream = find(id);
+    if (!stream || stream->closing)
+        return CSPLOOP_EBADID;
+    if (stream->listener || mode > CSPLOOP_READ_READY)
+        return CSPLOOP_EINVAL;
+    const bool held = !stream->held_data.empty() || stream->held_end;
+    if (stream->connecting || (stream->eof && !held))
+        return CSPLOOP_ENOTCONN;
+    stream->read_mode = static_cast<uint8_t>(mode);
+    if (stream->reading)
+        return 0;
+    stream->reading = true;
+    if (const int code = update_watch(*stream)) {
+        stream->reading = false;
+        return code;
+    }
+    if (held && !stream->held_waiting) {
+        stream->held_waiting = true;
+        held_.push_back(id);
+    }
+    return 0;
+}
+
+int StreamSet::read_stop(csploop_id id) {
+    Stream *const stream = find(id);
+    if (!stream || stream->closing)
+        return CSPLOOP_EBADID;
+    if (stream->listener)
+        return CSPLOOP_EINVAL;
+    if (stream->connecting)
+        return CSPLOOP_ENOTCONN;
+    stream->reading = false;
+    return update_watch(*stream);
+}
+
+int StreamSet::check_writable(Stream *stream) const {
+    if (!stream)
+        return CSPLOOP_EBADID;
+    if (stream->listener)
+        return CSPLOOP_EINVAL;
+    if (stream->closing || stream->broken || stream->shutdown_wanted)
+        return CSPLOOP_EPIPE;
+    return 0;
+}
+
+void StreamSet::mark_dirty(Stream &stream) {
+    if (stream.dirty)
+        return;
+    dirty_.push_back(stream.id);
+    stream.dirty = true;
+}
+
+int StreamSet::after_write(Stream &stream) {
+    if (!stream.blocked && !stream.connecting)
+        mark_dirty(stream);
+    return 0;
+}
+
+int StreamSet::write_copied(csploop_id id, const void *data, size_t length) {
+    Stream *const stream = find(id);
+    if (const int code = check_writable(stream))
+        return code;
+    if (length == 0)
+        return 0;
+    stream->unsent.copy(static_cast<const uint8_t *>(data), length, pool_);
+    after_write(*stream);
+    if (stream->dirty && stream->unsent.bytes() > stream->high_water)
+        flush(*stream);
+    return 0;
+}
+
+int StreamSet::write_staged(csploop_id id, const void *data, size_t length) {
+    Stream *const stream = find(id);
+    if (const int code = check_writable(stream))
+        return code;
+    if (length == 0)
+        return 0;
+    if (stream->blocked || stream->connecting)
+        stream->unsent.copy(static_cast<const uint8_t *>(data), length, pool_);
+    else
+        stream->unsent.stage(static_cast<const uint8_t *>(data), length);
+    return after_write(*stream);
+}
+
+int StreamSet::write_reference(csploop_id id, const void *data, size_t length, csploop_fn fn, uint64_t token) {
+    Stream *const stream = find(id);
+    if (const int code = check_writable(stream))
+        return code;
+    stream->unsent.reference(static_cast<const uint8_t *>(data), length, fn, token);
+    after_write(*stream);
+    return 0;
+}
+
+int64_t StreamSet::flush_now(csploop_id id) {
+    Stream *const stream = find(id);
+    if (!stream)
+        return CSPLOOP_EBADID;
+    if (stream->listener)
+        return CSPLOOP_EINVAL;
+    if (!stream->blocked && !stream->connecting && !stream->broken && !stream->closed)
+        flush(*stream);
+    return static_cast<int64_t>(stream->unsent.bytes());
+}
+
+int StreamSet::shutdown(csploop_id id) {
+    Stream *const stream = find(id);
+    if (const int code = check_writable(stream))
+        return code;
+    stream->shutdown_wanted = true;
+    return after_write(*stream);
+}
+
+int StreamSet::close(csploop_id id, uint32_t flags) {
+    Stream *const stream = find(id);
+    if (!stream)
+        return CSPLOOP_EBADID;
+    if (flags > CSPLOOP_CLOSE_RESET)
+        return CSPLOOP_EINVAL;
+    if (stream->closed || (stream->closing && flags == CSPLOOP_CLOSE_DRAIN))
+        return CSPLOOP_EALREADY;
+    stream->closing = true;
+    stream->reading = false;
+    std::vector<uint8_t>().swap(stream->held_data);
+    stream->held_end = 0;
+    if (flags == CSPLOOP_CLOSE_RESET)
+        sys::reset_on_close(stream->fd);
+    if (flags != CSPLOOP_CLOSE_DRAIN || stream->broken || stream->connecting || stream->listener)
+        stream->unsent.drop(CSPLOOP_ECANCELED, id, pool_, completions_);
+    if (stream->unsent.empty() && !(stream->shutdown_wanted && !stream->shutdown_done && !stream->broken))
+        finish_close(*stream);
+    else
+        update_watch(*stream);
+    return 0;
+}
+
+// The end of a stream: nothing of it is left but the CLOSED record on its way.
+void StreamSet::finish_close(Stream &stream) {
+    if (stream.closed)
+        return;
+    stream.closed = true;
+    stream.connecting = stream.blocked = false;
+    const int fd = stream.fd;
+    const bool keep = stream.keep_fd;
+    release_fd(stream);
+    emit(stream, CSPLOOP_KIND_CLOSED, keep ? fd : -1);
+}
+
+void StreamSet::release_fd(Stream &stream) {
+    if (stream.fd < 0)
+        return;
+    watch(stream, 0);
+    fds_.remove(stream.fd);
+    if (!stream.keep_fd || !stream.announced)
+        sys::close(stream.fd);
+    stream.fd = -1;
+}
+
+bool StreamSet::deliverable(const Completion &item) {
+    Stream *const stream = find(item.record.id);
+    if (!stream)
+        return false;
+    const uint16_t kind = item.record.kind;
+    if (kind == CSPLOOP_KIND_WRITTEN || kind == CSPLOOP_KIND_CLOSED)
+        return true;
+    if (stream->closing) {
+        // A client that was accepted for a listener which is closing goes unseen.
+        if (kind == CSPLOOP_KIND_ACCEPT && item.record.result > 0) {
+            const auto client = static_cast<csploop_id>(item.record.result);
+            if (Stream *const accepted = find(client)) {
+                release_fd(*accepted);
+                streams_.erase(client);
+            }
+        }
+        return false;
+    }
+    if (stream->reading || stream->listener)
+        return true;
+    switch (kind) {
+    case CSPLOOP_KIND_READ: {
+        const uint8_t *const data = slab_.data() + item.record.offset;
+        stream->held_data.insert(stream->held_data.end(), data, data + item.record.result);
+        return false;
+    }
+    case CSPLOOP_KIND_EOF:
+        stream->held_end = CSPLOOP_KIND_EOF;
+        return false;
+    case CSPLOOP_KIND_READABLE: // the kernel will say so again
+        return false;
+    default:
+        return true;
+    }
+}
+
+void StreamSet::delivered(const csploop_record &record) {
+    if (record.kind == CSPLOOP_KIND_CLOSED) {
+        if (Stream *const stream = find(record.id)) {
+            release_fd(*stream);
+            streams_.erase(record.id);
+        }
+    } else if (record.kind == CSPLOOP_KIND_ACCEPT && record.result > 0) {
+        if (Stream *const stream = find(static_cast<csploop_id>(record.result)))
+            stream->announced = true;
+    }
+}
+
+void StreamSet::close_all() {
+    streams_.for_each([&](csploop_id, std::unique_ptr<Stream> &stream) { release_fd(*stream); });
+    streams_.clear();
+    dirty_.clear();
+    held_.clear();
+    pool_.clear();
+    slab_.free();
+}
+
+size_t StreamSet::heap_bytes() {
+    size_t total = slab_.heap_bytes() + pool_.heap_bytes() + streams_.heap_bytes() +
+                   (dirty_.capacity() + flushing_.capacity() + held_.capacity()) * sizeof(csploop_id);
+    streams_.for_each([&](csploop_id, std::unique_ptr<Stream> &stream) {
+        total += sizeof(Stream) + stream->unsent.heap_bytes() + stream->held_data.capacity();
+    });
+    return total;
+}
+
+} // namespace csploop

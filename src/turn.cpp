@@ -1,0 +1,411 @@
+// One turn: take submissions, send, wait, collect completions, hand them out.
+//
+// Order of what is handed out: call_soon from before the wait, then I/O, then
+// timers by (deadline, insertion), then posts and bridges. What callbacks ask
+// for is handed out in the next turn at the earliest.
+#include "loop.hpp"
+
+#include <csploop/error.h>
+
+#include <algorithm>
+
+namespace csploop {
+
+namespace {
+
+constexpr int most_ready = 256;
+// While callbacks run, unsent bytes wait for company, but not for longer than this.
+constexpr size_t most_dirty = 64;
+constexpr int64_t longest_gathering_ns = 1000000;
+constexpr int callbacks_between_looks = 8;
+
+int64_t saturating_add(int64_t left, int64_t right) {
+    int64_t sum;
+    return __builtin_add_overflow(left, right, &sum) ? INT64_MAX : sum;
+}
+
+} // namespace
+
+class Loop::Attachment {
+public:
+    // A callback may drop the host's last reference; this one lasts until the call is over.
+    explicit Attachment(Loop &loop) : loop_(loop), code_(loop.attach()) { loop_.ref(); }
+    ~Attachment() {
+        if (!code_)
+            loop_.detach();
+        loop_.unref();
+    }
+    Attachment(const Attachment &) = delete;
+    Attachment &operator=(const Attachment &) = delete;
+    bool failed() const { return code_ != 0; }
+
+private:
+    Loop &loop_;
+    const int code_;
+};
+
+class Loop::TurnMark {
+public:
+    explicit TurnMark(Loop &loop) : loop_(loop) { loop_.in_turn_ = true; }
+    ~TurnMark() { loop_.in_turn_ = false; }
+    TurnMark(const TurnMark &) = delete;
+    TurnMark &operator=(const TurnMark &) = delete;
+
+private:
+    Loop &loop_;
+};
+
+int Loop::run(int mode) {
+    if (mode < CSPLOOP_RUN_FOREVER || mode > CSPLOOP_RUN_NOWAIT)
+        return CSPLOOP_EINVAL;
+    const Attachment attachment(*this);
+    if (attachment.failed())
+        return CSPLOOP_ETHREAD;
+    int code;
+    do {
+        code = turn_once(nullptr, mode == CSPLOOP_RUN_NOWAIT ? 0 : -1);
+        if (code < 0)
+            return code;
+        if (undelivered_)
+            code = CSPLOOP_EPENDING;
+    } while (mode == CSPLOOP_RUN_FOREVER && code == 0 && !stop_.load(std::memory_order_seq_cst));
+    if (code == 0)
+        stop_.store(false, std::memory_order_seq_cst);
+    return code;
+}
+
+int Loop::turn(csploop_batch *batch, int64_t timeout_ns) {
+    const Attachment attachment(*this);
+    if (attachment.failed())
+        return CSPLOOP_ETHREAD;
+    const int result = turn_once(batch, timeout_ns);
+    stop_.store(false, std::memory_order_seq_cst); // for a host with a loop of its own, stop is but a wake
+    return result;
+}
+
+int Loop::turn_once(csploop_batch *batch, int64_t timeout_ns) {
+    const TurnMark mark(*this);
+    timers_.retire_batch();
+    if (batch) {
+        batch->n_records = 0;
+        take(*batch);
+    }
+    if (!undelivered_) {
+        streams_.begin_batch();
+        timers_.collect_soon(completions_);
+        streams_.deliver_held();
+    }
+    streams_.flush_dirty();
+    if (!undelivered_) {
+        if (const int code = wait(timeout_ns))
+            return code;
+        if (const int64_t deadline = timers_.next_deadline(); deadline != TimerSet::never)
+            timers_.collect_due(clock_.now(), completions_);
+        if (timers_.next_wall() != TimerSet::never)
+            timers_.collect_wall(clock_.wall(), completions_);
+        collect_posts();
+        collect_bridges();
+    }
+    dispatch(batch);
+    streams_.flush_dirty();
+    if (batch)
+        describe_slab(*batch);
+    return batch ? static_cast<int>(batch->n_records) : 0;
+}
+
+int Loop::submit(csploop_batch *batch) {
+    const Attachment attachment(*this);
+    if (attachment.failed())
+        return CSPLOOP_ETHREAD;
+    if (batch) {
+        take(*batch);
+        describe_slab(*batch);
+    }
+    streams_.flush_dirty();
+    return 0;
+}
+
+void Loop::describe_slab(csploop_batch &batch) const {
+    batch.slab = streams_.slab().data();
+    batch.slab_size = streams_.slab().size();
+}
+
+// -- submissions -------------------------------------------------------------------
+
+void Loop::take(csploop_batch &batch) {
+    const uint32_t count = batch.n_submissions;
+    batch.n_submissions = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+        const csploop_submission &submission = batch.submissions[i];
+        const int code = take_one(submission, batch);
+        if (code == 0)
+            continue;
+        completions_.push_back(completion(CSPLOOP_KIND_REJECTED, submission.id, nullptr,
+                                          reinterpret_cast<void *>(submission.token), code, 0,
+                                          static_cast<uint16_t>(submission.op)));
+    }
+}
+
+int Loop::take_one(const csploop_submission &submission, const csploop_batch &batch) {
+    const csploop_id id = submission.id;
+    switch (submission.op) {
+    case CSPLOOP_OP_TIMER_ADD:
+    case CSPLOOP_OP_WALL_TIMER_ADD:
+        return timers_.arm_reserved(id, static_cast<int64_t>(submission.data), submission.token,
+                                    submission.op == CSPLOOP_OP_WALL_TIMER_ADD);
+    case CSPLOOP_OP_TIMER_CANCEL: {
+        const int code = timers_.cancel(id);
+        return code == CSPLOOP_EINVAL ? code : 0; // too late is no error
+    }
+    case CSPLOOP_OP_WRITE:
+        if (submission.length > batch.out_slab_size || submission.data > batch.out_slab_size - submission.length)
+            return CSPLOOP_EINVAL;
+        return streams_.write_staged(id, static_cast<const uint8_t *>(batch.out_slab) + submission.data,
+                                     submission.length);
+    case CSPLOOP_OP_WRITE_REF: {
+        const int code = streams_.write_reference(id, reinterpret_cast<const void *>(submission.data),
+                                                  submission.length, nullptr, submission.token);
+        if (code == 0)
+            return 0;
+        // By-reference writes end with WRITTEN, the refused ones too.
+        completions_.push_back(
+            completion(CSPLOOP_KIND_WRITTEN, id, nullptr, reinterpret_cast<void *>(submission.token), code));
+        return 0;
+    }
+    case CSPLOOP_OP_READ_START:
+        return streams_.read_start(id, submission.flags);
+    case CSPLOOP_OP_READ_STOP:
+        return streams_.read_stop(id);
+    case CSPLOOP_OP_SHUTDOWN:
+        return streams_.shutdown(id);
+    case CSPLOOP_OP_CLOSE:
+        return streams_.close(id, submission.flags);
+    default:
+        return CSPLOOP_EINVAL;
+    }
+}
+
+// -- waiting -------------------------------------------------------------------------
+
+int64_t Loop::sleep_limit(int64_t timeout_ns) {
+    if (timeout_ns == 0 || !completions_.empty() || stop_.load(std::memory_order_relaxed) || bridges_waiting() ||
+        has_posts_.load(std::memory_order_acquire))
+        return 0;
+    int64_t limit = timeout_ns < 0 ? INT64_MAX : timeout_ns;
+    if (const int64_t deadline = timers_.next_deadline(); deadline != TimerSet::never) {
+        const int64_t now = clock_.now();
+        if (deadline <= now)
+            return 0;
+        // A simulated clock does not come nearer by sleeping.
+        if (!clock_.simulated())
+            limit = std::min(limit, deadline - now);
+    }
+    if (const int64_t deadline = timers_.next_wall(); deadline != TimerSet::never && deadline <= clock_.wall())
+        return 0;
+    limit = std::min(limit, wall_alarm_.longest_sleep_ns());
+    return limit == INT64_MAX ? -1 : limit;
+}
+
+int Loop::wait(int64_t timeout_ns) {
+    if (!clock_.simulated()) {
+        const int64_t deadline = timers_.next_wall();
+        if (deadline != TimerSet::never)
+            if (const int code = wall_alarm_.arm(*poller_, deadline))
+                return code;
+    }
+    int64_t limit = sleep_limit(timeout_ns);
+    if (limit != 0 && !waker_.may_sleep())
+        limit = 0;
+    Ready events[most_ready];
+    const int count = poller_->wait(limit, events, most_ready);
+    waker_.awake();
+    if (count < 0)
+        return count;
+    for (int i = 0; i < count; ++i) {
+        const uint64_t tag = events[i].tag;
+        switch (id::kind(tag)) {
+        case IdKind::stream:
+            streams_.on_ready(tag, events[i].events, static_cast<size_t>(count - i - 1));
+            break;
+        case IdKind::watcher:
+            watchers_.on_ready(tag, events[i].events);
+            break;
+        default:
+            if (tag == Poller::tag_wall)
+                wall_alarm_.rang();
+        }
+    }
+    return 0;
+}
+
+int Loop::next_deadline(int64_t *out) {
+    const bool may_sleep = waker_.host_may_sleep();
+    if (!may_sleep || !completions_.empty() || timers_.has_soon() || streams_.has_unsent() || streams_.has_held() ||
+        bridges_waiting() || has_posts_.load(std::memory_order_acquire) || stop_.load(std::memory_order_relaxed) ||
+        poller_->wants_turn()) {
+        *out = 0;
+        return 0;
+    }
+    int64_t deadline = timers_.next_deadline();
+    if (deadline != TimerSet::never && deadline <= clock_.now())
+        deadline = 0;
+    if (const int64_t wall = timers_.next_wall(); wall != TimerSet::never) {
+        const int64_t now = clock_.wall();
+        if (wall <= now) {
+            deadline = 0;
+        } else if (clock_.simulated()) {
+            deadline = std::min(deadline, wall);
+        } else {
+            if (const int code = wall_alarm_.arm(*poller_, wall))
+                return code;
+            if (wall_alarm_.longest_sleep_ns() != INT64_MAX)
+                deadline = std::min(deadline,
+                                    saturating_add(clock_.now(), std::min(wall - now, wall_alarm_.longest_sleep_ns())));
+        }
+    }
+    *out = std::max<int64_t>(deadline, 0);
+    return 0;
+}
+
+// -- what other threads left ---------------------------------------------------------------
+
+void Loop::collect_posts() {
+    if (!has_posts_.load(std::memory_order_acquire))
+        return;
+    {
+        const std::lock_guard lock(posts_mutex_);
+        taken_posts_.swap(posts_);
+        has_posts_.store(false, std::memory_order_relaxed);
+    }
+    for (const Post &post : taken_posts_)
+        completions_.push_back(completion(CSPLOOP_KIND_POST, 0, post.fn, post.arg, 0));
+    taken_posts_.clear();
+}
+
+bool Loop::bridges_waiting() const {
+    if (signaled_bridges_.load(std::memory_order_acquire))
+        return true;
+    return std::any_of(active_bridges_.begin(), active_bridges_.end(),
+                       [](const Bridge *bridge) { return bridge->queued() > 0 && !bridge->closed_told; });
+}
+
+void Loop::collect_bridges() {
+    // The list is last in, first out; bridges are told in the order of their signals.
+    Bridge *signaled = signaled_bridges_.exchange(nullptr, std::memory_order_acq_rel);
+    const auto first_new = static_cast<std::ptrdiff_t>(active_bridges_.size());
+    while (signaled) {
+        Bridge *const next = signaled->next_signaled.load(std::memory_order_relaxed);
+        if (!signaled->listed) {
+            signaled->listed = true;
+            active_bridges_.push_back(signaled);
+        }
+        signaled = next;
+    }
+    std::reverse(active_bridges_.begin() + first_new, active_bridges_.end());
+    size_t kept = 0;
+    for (Bridge *const bridge : active_bridges_) {
+        const size_t queued = bridge->queued();
+        if (queued > 0) {
+            completions_.push_back(
+                completion(CSPLOOP_KIND_BRIDGE, bridge->id(), bridge->fn, bridge->arg, static_cast<int64_t>(queued)));
+        } else if (bridge->is_closed() && !bridge->closed_told) {
+            bridge->closed_told = true;
+            completions_.push_back(completion(CSPLOOP_KIND_CLOSED, bridge->id(), bridge->fn, bridge->arg, -1));
+        }
+        if (queued > 0)
+            active_bridges_[kept++] = bridge;
+        else
+            bridge->listed = false;
+    }
+    active_bridges_.resize(kept);
+}
+
+// -- handing out ------------------------------------------------------------------------------
+
+bool Loop::deliverable(const Completion &item) {
+    switch (id::kind(item.record.id)) {
+    case IdKind::timer:
+        return item.record.kind == CSPLOOP_KIND_REJECTED || timers_.deliverable(item.record.id);
+    case IdKind::stream:
+        return item.record.kind == CSPLOOP_KIND_REJECTED || item.record.kind == CSPLOOP_KIND_WRITTEN ||
+               streams_.deliverable(item);
+    case IdKind::watcher:
+        return item.record.kind == CSPLOOP_KIND_REJECTED || watchers_.live(item.record.id);
+    default:
+        return true;
+    }
+}
+
+void Loop::delivered(const Completion &item, bool in_batch) {
+    if (item.record.kind == CSPLOOP_KIND_REJECTED)
+        return;
+    switch (id::kind(item.record.id)) {
+    case IdKind::timer:
+        timers_.delivered(item.record.id, in_batch);
+        break;
+    case IdKind::stream:
+        streams_.delivered(item.record);
+        break;
+    case IdKind::bridge:
+        if (item.record.kind == CSPLOOP_KIND_CLOSED) {
+            Bridge *const bridge = *bridges_.find(item.record.id);
+            bridges_.erase(item.record.id);
+            bridge->release();
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+void Loop::dispatch(csploop_batch *batch) {
+    // Callbacks add to completions_; what they add belongs to the next turn.
+    current_.swap(completions_);
+    uint32_t handed = 0;
+    size_t kept = 0;
+    int since_look = 0;
+    int64_t gathering_since = 0;
+    for (size_t index = 0; index < current_.size(); ++index) {
+        const Completion item = current_[index];
+        if (!deliverable(item))
+            continue;
+        if (!item.fn) {
+            if (!batch || handed == batch->capacity) {
+                current_[kept++] = item; // no room: first in the next batch
+                continue;
+            }
+            batch->records[handed++] = item.record;
+            delivered(item, true);
+            continue;
+        }
+        delivered(item, false);
+        item.fn(static_cast<csploop_loop *>(this), &item.record, reinterpret_cast<void *>(item.record.token));
+        if (!streams_.has_unsent()) {
+            gathering_since = 0;
+            continue;
+        }
+        bool flush = streams_.dirty_count() >= most_dirty;
+        if (!flush && ++since_look >= callbacks_between_looks) {
+            since_look = 0;
+            const int64_t now = monotonic_now();
+            if (gathering_since == 0)
+                gathering_since = now;
+            flush = now - gathering_since > longest_gathering_ns;
+        }
+        if (flush) {
+            streams_.flush_dirty();
+            gathering_since = 0;
+        }
+    }
+    if (batch)
+        batch->n_records = handed;
+    undelivered_ = kept > 0;
+    current_.resize(kept);
+    if (kept) {
+        current_.insert(current_.end(), completions_.begin(), completions_.end());
+        completions_.swap(current_);
+    }
+    current_.clear();
+}
+
+} // namespace csploop

@@ -1,0 +1,84 @@
+#include "watcher_set.hpp"
+
+#include <csploop/error.h>
+
+namespace csploop {
+
+namespace {
+
+constexpr uint32_t both = CSPLOOP_WATCH_READ | CSPLOOP_WATCH_WRITE;
+constexpr uint32_t all = both | CSPLOOP_WATCH_EDGE;
+static_assert(CSPLOOP_WATCH_READ == ready::read && CSPLOOP_WATCH_WRITE == ready::write &&
+              CSPLOOP_WATCH_EDGE == ready::edge);
+
+} // namespace
+
+int WatcherSet::watch(csploop_id *out, int fd, uint32_t events, csploop_fn fn, void *arg) {
+    if (events & ~all)
+        return CSPLOOP_EINVAL;
+    if (fds_.has(fd))
+        return CSPLOOP_EEXIST;
+    const csploop_id id = watchers_.insert({fd, events, fn, arg});
+    if (!id)
+        return CSPLOOP_ENOMEM;
+    // Registered even with no event wanted, so that a bad descriptor is found out now.
+    int code = poller_.add(fd, (events & both) ? events : both, id);
+    if (code == 0 && !(events & both))
+        poller_.remove(fd);
+    if (code) {
+        watchers_.erase(id);
+        return code;
+    }
+    fds_.add(fd);
+    if (out)
+        *out = id;
+    return 0;
+}
+
+int WatcherSet::modify(csploop_id id, uint32_t events) {
+    Watcher *const watcher = watchers_.find(id);
+    if (!watcher)
+        return CSPLOOP_EBADID;
+    if (events & ~all)
+        return CSPLOOP_EINVAL;
+    const bool was_on = watcher->events & both;
+    const bool on = events & both;
+    int code = 0;
+    if (on)
+        code = was_on ? poller_.modify(watcher->fd, events, id) : poller_.add(watcher->fd, events, id);
+    else if (was_on)
+        poller_.remove(watcher->fd); // silent for good: the kernel reports errors even to those who ask for nothing
+    if (code == 0)
+        watcher->events = events;
+    return code;
+}
+
+int WatcherSet::unwatch(csploop_id id) {
+    Watcher *const watcher = watchers_.find(id);
+    if (!watcher)
+        return CSPLOOP_EBADID;
+    if (watcher->events & both)
+        poller_.remove(watcher->fd);
+    fds_.remove(watcher->fd);
+    watchers_.erase(id);
+    return 0;
+}
+
+void WatcherSet::on_ready(csploop_id id, uint32_t events) {
+    const Watcher *const watcher = watchers_.find(id);
+    if (!watcher)
+        return;
+    const uint32_t wanted = events & watcher->events & both;
+    if (wanted)
+        completions_.push_back(completion(CSPLOOP_KIND_WATCH, id, watcher->fn, watcher->arg, wanted));
+}
+
+void WatcherSet::close_all() {
+    watchers_.for_each([&](csploop_id, Watcher &watcher) {
+        if (watcher.events & both)
+            poller_.remove(watcher.fd);
+    });
+    watchers_.clear();
+}
+
+} // namespace csploop
