@@ -77,7 +77,7 @@ class Stage:
 
 
 def counted(stage: Stage, report: Path, *command: str | Path) -> Counts:
-    """Runs a command that writes a JUnit report. A report without a failure does not excuse its exit status."""
+    """Runs a command that writes a JUnit report. One without a failure does not excuse its exit status."""
     report.unlink(missing_ok=True)
     worked = stage.run(*command)
     if not report.exists():
