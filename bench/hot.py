@@ -7,7 +7,8 @@
 
 Each round runs every contender once, each time in a fresh server process that is pinned to one CPU while the
 C load client has another. The figure that counts is the server's CPU time per message; it moves by a few per
-cent when something else runs on the machine, so look at the quartiles before believing a small difference.
+cent when something else runs on the machine, so look at the quartiles before believing a small difference,
+and at "other": the part of the time in which something else had the server's CPU or the client's.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ECHO = Path(__file__).resolve().parent / "servers" / "echo.py"
 COLUMNS = [
     ("CPU us", "cpu_us", 1.0, "8.2f"), ("user", "user_us", 1.0, "7.2f"), ("system", "system_us", 1.0, "7.2f"),
     ("kmsg/s", "rate", 1e-3, "8.1f"), ("busy %", "busy", 100.0, "7.0f"),
-    ("client %", "client_busy", 100.0, "9.0f"),
+    ("other %", "disturbed", 100.0, "8.0f"), ("client %", "client_busy", 100.0, "9.0f"),
     ("p50 us", "p50_us", 1.0, "8.0f"), ("p99 us", "p99_us", 1.0, "8.0f"),
 ]  # fmt: skip
 

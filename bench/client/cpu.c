@@ -40,11 +40,26 @@ static int read_switches(struct cpu_usage *usage, pid_t pid) {
     return found;
 }
 
+/* Not every kernel has it; then nobody knows of any waiting. */
+static void read_waited(struct cpu_usage *usage, pid_t pid) {
+    char path[64];
+    unsigned long long running, waiting;
+    usage->waited = 0;
+    snprintf(path, sizeof path, "/proc/%ld/schedstat", (long)pid);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return;
+    if (fscanf(file, "%llu %llu", &running, &waiting) == 2)
+        usage->waited = (double)waiting / 1e9;
+    fclose(file);
+}
+
 int cpu_usage_read(struct cpu_usage *usage, pid_t pid) {
     clockid_t clock;
     struct timespec now;
     if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &now) != 0)
         return -1;
     usage->total = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    read_waited(usage, pid);
     return read_ticks(usage, pid) || read_switches(usage, pid) ? -1 : 0;
 }

@@ -8,6 +8,7 @@ struct cpu_usage {
     double total;        /* seconds, to the nanosecond, all threads */
     double user_ticks;   /* user and system in clock ticks: coarse, */
     double system_ticks; /* good enough to split the total */
+    double waited;       /* seconds in which the main thread could have run, but something else did */
     long switches;       /* voluntary context switches of the main thread: how often it slept */
 };
 

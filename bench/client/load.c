@@ -142,15 +142,31 @@ static int run_until(struct load *load, uint64_t end) {
     return 0;
 }
 
-static void report(const struct load *load, double seconds, const struct cpu_usage *before,
-                   const struct cpu_usage *after, double client) {
-    double cpu = after->total - before->total;
+/* Both ends of the measured window. */
+struct window {
+    uint64_t start, end;
+    struct cpu_usage server[2], client[2];
+};
+
+static void report(const struct load *load, const struct window *window) {
+    const struct cpu_usage *before = &window->server[0], *after = &window->server[1];
     double user = after->user_ticks - before->user_ticks, system = after->system_ticks - before->system_ticks;
-    double user_part = user + system > 0 ? user / (user + system) : 0;
-    printf("{\"messages\": %llu, \"seconds\": %.9f, \"server_cpu\": %.9f, \"user_part\": %.4f, \"sleeps\": %ld, "
-           "\"client_cpu\": %.9f, \"p50_us\": %.3f, \"p99_us\": %.3f}\n",
-           (unsigned long long)load->messages, seconds, cpu, user_part, after->switches - before->switches, client,
-           histogram_percentile(&load->latency, 0.5) / 1e3, histogram_percentile(&load->latency, 0.99) / 1e3);
+    printf("{\"messages\": %llu, \"seconds\": %.9f, \"server_cpu\": %.9f, \"server_waited\": %.9f, ",
+           (unsigned long long)load->messages, (double)(window->end - window->start) / 1e9,
+           after->total - before->total, after->waited - before->waited);
+    printf("\"user_part\": %.4f, \"sleeps\": %ld, \"client_cpu\": %.9f, \"client_waited\": %.9f, ",
+           user + system > 0 ? user / (user + system) : 0, after->switches - before->switches,
+           window->client[1].total - window->client[0].total, window->client[1].waited - window->client[0].waited);
+    printf("\"p50_us\": %.3f, \"p99_us\": %.3f}\n", histogram_percentile(&load->latency, 0.5) / 1e3,
+           histogram_percentile(&load->latency, 0.99) / 1e3);
+}
+
+/* Reads the clocks of both processes at one end of the window. */
+static int read_usage(struct window *window, int end, pid_t server) {
+    if (cpu_usage_read(&window->server[end], server) == 0 && cpu_usage_read(&window->client[end], getpid()) == 0)
+        return 0;
+    fprintf(stderr, "cannot read the processor time of process %ld\n", (long)server);
+    return -1;
 }
 
 int main(int argc, char **argv) {
@@ -178,18 +194,16 @@ int main(int argc, char **argv) {
     if (run_until(&load, start + 2 * half) < 0)
         return 1;
 
-    struct cpu_usage before, after, client_before, client_after;
+    struct window window = {0};
     load.record = true;
-    start = now_ns();
-    int gone = cpu_usage_read(&client_before, getpid()) || cpu_usage_read(&before, arguments.pid);
-    if (run_until(&load, start + (uint64_t)(arguments.seconds * 1e9)) < 0)
+    if (read_usage(&window, 0, arguments.pid) < 0)
         return 1;
-    uint64_t end = now_ns();
-    gone = gone || cpu_usage_read(&after, arguments.pid) || cpu_usage_read(&client_after, getpid());
-    if (gone) {
-        fprintf(stderr, "cannot read the processor time of process %ld\n", (long)arguments.pid);
+    window.start = now_ns();
+    if (run_until(&load, window.start + (uint64_t)(arguments.seconds * 1e9)) < 0)
         return 1;
-    }
-    report(&load, (double)(end - start) / 1e9, &before, &after, client_after.total - client_before.total);
+    window.end = now_ns();
+    if (read_usage(&window, 1, arguments.pid) < 0)
+        return 1;
+    report(&load, &window);
     return 0;
 }

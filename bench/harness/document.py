@@ -72,6 +72,9 @@ def about(results: Results) -> str:
         f"{results['rounds']} rounds, echo windows of {results['seconds']} s, {results['when']}"
         + (", a quick run: rough." if results["quick"] else "."),
     ]
+    disturbed = tables.disturbance(results)
+    if disturbed:
+        lines.append(disturbed)
     if not machine["server_and_client_apart"]:
         lines.append("Server and client shared one CPU: the echo figures are poor.")
     return "## This run\n\n" + bullets(lines)

@@ -105,6 +105,7 @@ def measure(client: Path, server: Server, load: Load, pins: Pins) -> dict[str, f
 
 
 def figures(raw: dict[str, float], load: Load) -> dict[str, float]:
+    """Busy is a server that runs, or that would if something else did not have its CPU."""
     messages = raw["messages"]
     if not messages:
         raise BenchError("not one message came back in the window")
@@ -115,7 +116,8 @@ def figures(raw: dict[str, float], load: Load) -> dict[str, float]:
         "system_us": cpu_us * (1 - raw["user_part"]),
         "rate": messages / raw["seconds"],
         "mib_s": messages * load.size / raw["seconds"] / 2**20,
-        "busy": raw["server_cpu"] / raw["seconds"],
+        "busy": (raw["server_cpu"] + raw["server_waited"]) / raw["seconds"],
+        "disturbed": max(raw["server_waited"], raw["client_waited"]) / raw["seconds"],
         "client_busy": raw["client_cpu"] / raw["seconds"],
         "sleeps": raw["sleeps"] / messages,
         "p50_us": raw["p50_us"],

@@ -8,6 +8,7 @@ from typing import Any
 
 from .compare import Ratio, compare, failure, pairs, summary
 from .results import Results
+from .stats import summarize
 
 LEGEND = (
     "Cells: median, and half the distance of the quartiles as a part of it. Ratios are of medians; '+': "
@@ -15,6 +16,10 @@ LEGEND = (
     "Ratios in brackets: the two servers were not equally busy (more than 10 points apart), so that CPU per "
     "message is not quite comparable."
 )
+
+
+QUIET = 0.02
+"""Part of a window that something else may take without being mentioned."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,25 @@ def failures(results: Results) -> list[str]:
     ]
 
 
+def disturbance(results: Results) -> str:
+    """How much of the echo windows something else took; empty when it was little, or nothing was measured."""
+    parts = [
+        entry["disturbed"]
+        for rows in results["samples"].values()
+        for labels in rows.values()
+        for entries in labels.values()
+        for entry in entries
+        if "disturbed" in entry
+    ]
+    middle = summarize(parts).median if parts else 0.0
+    if middle < QUIET:
+        return ""
+    return (
+        f"The machine was not quiet: for {100 * middle:.0f} % of the time (median of the echo windows) something "
+        "else had the server's CPU or the client's. Throughput and latency mean little then."
+    )
+
+
 def report(results: Results) -> str:
     parts = []
     for section in results["sections"]:
@@ -103,7 +127,7 @@ def report(results: Results) -> str:
         if found:
             parts.append(f"== {section['title']} ({section['name']})\n{section['note']}")
             parts += [as_text(table) for table in found]
-    parts.append(LEGEND)
+    parts += [text for text in (LEGEND, disturbance(results)) if text]
     missing = failures(results)
     if missing:
         parts.append("No figures:\n" + "\n".join(f"  {line}" for line in missing))
