@@ -1,0 +1,137 @@
+"""What differs between the Pythons that csploop runs on. The only place that knows their versions.
+
+Where a difference shows in a signature, the signature is asked, because patch releases change such things too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from asyncio import base_events, coroutines, format_helpers, sslproto
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+
+__all__ = [
+    "HAS_GIL",
+    "HAS_RUNNER",
+    "POLICIES_ARE_DEPRECATED",
+    "POLICIES_EXIST",
+    "UNIX_SERVER_CLEANS_UP",
+    "attach_client",
+    "detach_client",
+    "format_callback",
+    "is_coroutine_callable",
+    "make_server",
+    "make_ssl_protocol",
+    "policy_base",
+]
+
+
+def _parameters(function: Callable[..., Any]) -> set[str]:
+    return set(inspect.signature(function).parameters)
+
+
+# Without a GIL another thread may schedule between any two of our instructions.
+HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+
+# asyncio.Runner and the loop_factory that goes with it.
+HAS_RUNNER: bool = sys.version_info >= (3, 11)
+
+# Event loop policies: 3.14 warns about them, 3.16 has none.
+POLICIES_ARE_DEPRECATED: bool = sys.version_info >= (3, 14)
+POLICIES_EXIST: bool = sys.version_info < (3, 16)
+
+# Whether create_unix_server removes the socket's file again unless told otherwise.
+UNIX_SERVER_CLEANS_UP: bool = sys.version_info >= (3, 13)
+
+_SERVER_HAS_SHUTDOWN_TIMEOUT = "ssl_shutdown_timeout" in _parameters(base_events.Server.__init__)
+_SERVER_KNOWS_ITS_CLIENTS = "transport" in _parameters(getattr(base_events.Server, "_attach"))  # noqa: B009
+_SSL_HAS_SHUTDOWN_TIMEOUT = "ssl_shutdown_timeout" in _parameters(sslproto.SSLProtocol.__init__)
+_format_source: Callable[..., str] = format_helpers._format_callback_source
+_FORMAT_HAS_DEBUG = "debug" in _parameters(_format_source)
+
+
+def policy_base() -> Any:
+    """asyncio's own default policy class, got without the warning that its public name gives since 3.14."""
+    if sys.version_info >= (3, 14):
+        from asyncio import events
+
+        return getattr(events, "_BaseDefaultEventLoopPolicy")  # noqa: B009
+    return asyncio.DefaultEventLoopPolicy
+
+
+def make_server(
+    loop: asyncio.AbstractEventLoop,
+    sockets: list[socket.socket],
+    protocol_factory: Callable[[], asyncio.BaseProtocol],
+    ssl_context: Optional[ssl.SSLContext],
+    backlog: int,
+    ssl_handshake_timeout: Optional[float],
+    ssl_shutdown_timeout: Optional[float],
+) -> Any:
+    """asyncio's Server for sockets that are bound."""
+    arguments: list[Any] = [loop, sockets, protocol_factory, ssl_context, backlog, ssl_handshake_timeout]
+    if _SERVER_HAS_SHUTDOWN_TIMEOUT:
+        arguments.append(ssl_shutdown_timeout)
+    return base_events.Server(*arguments)
+
+
+def attach_client(server: Any, transport: asyncio.BaseTransport) -> None:
+    """Tells an asyncio Server about a connection of its."""
+    if _SERVER_KNOWS_ITS_CLIENTS:
+        server._attach(transport)
+    else:
+        server._attach()
+
+
+def detach_client(server: Any, transport: asyncio.BaseTransport) -> None:
+    """Tells an asyncio Server that a connection is gone."""
+    if _SERVER_KNOWS_ITS_CLIENTS:
+        server._detach(transport)
+    else:
+        server._detach()
+
+
+def make_ssl_protocol(
+    loop: asyncio.AbstractEventLoop,
+    protocol: asyncio.BaseProtocol,
+    ssl_context: Any,
+    waiter: Any,
+    server_side: bool,
+    server_hostname: Optional[str],
+    ssl_handshake_timeout: Optional[float],
+    ssl_shutdown_timeout: Optional[float],
+) -> Any:
+    """asyncio's TLS protocol; where it knows no shutdown timeout, that argument has no effect."""
+    keywords: dict[str, Any] = {"ssl_handshake_timeout": ssl_handshake_timeout}
+    if _SSL_HAS_SHUTDOWN_TIMEOUT:
+        keywords["ssl_shutdown_timeout"] = ssl_shutdown_timeout
+    return sslproto.SSLProtocol(
+        loop,  # type: ignore[arg-type]  # asyncio asks for its base class, which Loop is
+        protocol,
+        ssl_context,
+        waiter,
+        server_side,
+        server_hostname,
+        **keywords,
+    )
+
+
+def format_callback(callback: Any, args: Any, debug: bool) -> str:
+    """The text asyncio puts into messages for a callback; newer versions show arguments in debug mode only."""
+    if _FORMAT_HAS_DEBUG:
+        return _format_source(callback, args, debug=debug)
+    return _format_source(callback, args)
+
+
+def is_coroutine_callable(callback: object) -> bool:
+    """Whether it is a coroutine or a function that makes one: neither can be a callback."""
+    # asyncio's iscoroutinefunction also knows @types.coroutine marks; it is deprecated from 3.14 on.
+    if coroutines.iscoroutine(callback) or inspect.iscoroutinefunction(callback):
+        return True
+    marker = getattr(callback, "_is_coroutine", None)
+    return marker is not None and marker is getattr(coroutines, "_is_coroutine", None)

@@ -1,0 +1,1 @@
+"""The loop, one asyncio area per file; `base` puts them together."""

@@ -1,0 +1,127 @@
+"""Loop: the areas put together, and a loop's life from creation over its runs to close."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from asyncio import events
+from typing import Any, Callable, Optional
+
+from csploop._ffi.errors import BusyError, check
+from csploop._loop.connecting import ConnectingMixin
+from csploop._loop.debug import DebugMixin
+from csploop._loop.fork import watch_process
+from csploop._loop.gather import GatherMixin
+from csploop._loop.serving import ServingMixin
+from csploop._loop.signals import SignalsMixin
+from csploop._loop.sockets import SocketsMixin
+from csploop._loop.state import open_loops
+from csploop._loop.threads import ThreadsMixin
+from csploop._loop.timers import TimersMixin
+from csploop._loop.turn import TurnMixin
+from csploop._loop.watchers import WatchersMixin
+
+__all__ = ["Loop", "new_event_loop"]
+
+set_running_loop: Callable[[Optional[asyncio.AbstractEventLoop]], None] = events._set_running_loop
+
+
+class Loop(
+    TurnMixin,
+    GatherMixin,
+    TimersMixin,
+    ThreadsMixin,
+    WatchersMixin,
+    SocketsMixin,
+    ServingMixin,
+    ConnectingMixin,
+    SignalsMixin,
+    DebugMixin,
+):
+    """An asyncio event loop on csploop's core.
+
+    poller: None for the best one here, "epoll" or "uv".
+    write: "gather" sends what a turn wrote to a stream with one system call when the turn ends; "immediate" sends
+    each write at once, for code that writes and then blocks the thread.
+    """
+
+    def __init__(self, *, poller: Optional[str] = None, write: str = "gather") -> None:
+        super().__init__(poller=poller, write=write)
+        lib = self._lib
+        # An edge-triggered registration stays armed on epoll; elsewhere it has to be asked for again.
+        self._edges_stay = lib.csploop_poller_kind(self._core) == lib.CSPLOOP_POLLER_EPOLL
+        watch_process()
+
+    def run_forever(self) -> None:
+        self._check_closed()
+        self._check_running()
+        code = self._lib.csploop_attach(self._core)
+        if code == self._lib.CSPLOOP_EBUSY:
+            raise RuntimeError("This event loop is already running") from BusyError(code)
+        check(code)
+        old_hooks = sys.get_asyncgen_hooks()
+        close_gate: Optional[Callable[[], Any]] = None
+        try:
+            close_gate = self._open_signal_gate()
+            self._thread_id = threading.get_ident()
+            self._set_coroutine_origin_tracking(self._debug)
+            sys.set_asyncgen_hooks(
+                firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook
+            )
+            set_running_loop(self)
+            if not self._immediate:
+                self._dirty = self._gathered
+            self._turns()
+        finally:
+            self._sleeping = False
+            self._stopping = False
+            self._thread_id = None
+            set_running_loop(None)
+            self._set_coroutine_origin_tracking(False)
+            sys.set_asyncgen_hooks(*old_hooks)
+            if close_gate is not None:
+                close_gate()
+            self._unprepared = True
+            if not self._forked:
+                self._leave()
+
+    def _leave(self) -> None:
+        """What was written goes out also when the run ends, by whatever."""
+        if self._gathered:
+            self._flush()
+        self._dirty = self._eager
+        check(self._lib.csploop_detach(self._core))
+
+    def close(self) -> None:
+        if self.is_running() and not self._forked:
+            raise RuntimeError("Cannot close a running event loop")
+        if self._closed:
+            return
+        self._thread_id = None
+        open_loops.discard(self)
+        check(self._lib.csploop_close(self._core))
+        super().close()
+        self._slow = True
+        self._close_signal_gate()
+        self._unfinished = None
+        for table in (
+            self._owners,
+            self._streams,
+            self._watchers,
+            self._socket_watches,
+            self._listeners,
+            self._references,
+            self._timers,
+        ):
+            table.clear()
+        self._new_timers.clear()
+        self._dead_timers.clear()
+        self._ops.clear()
+        self._gathered.clear()
+        self._eager.clear()
+
+
+def new_event_loop() -> Loop:
+    """A new loop with the defaults. What `loop_factory=` parameters want."""
+    return Loop()

@@ -1,0 +1,159 @@
+"""create_unix_connection and create_unix_server, which asyncio's base class leaves to the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import stat
+from asyncio.log import logger
+from typing import Any, Callable, Optional, Union
+
+from csploop._compat import UNIX_SERVER_CLEANS_UP, make_server
+from csploop._loop.state import LoopState
+
+__all__ = ["ConnectingMixin"]
+
+Factory = Callable[[], asyncio.BaseProtocol]
+Path = Union[str, bytes, "os.PathLike[Any]", None]
+
+
+def _is_named(path: Any) -> bool:
+    """Whether a Unix address is a file; abstract and unnamed ones are not."""
+    return bool(path) and path[0] not in (0, "\x00")
+
+
+def _check_unix_socket(sock: socket.socket) -> None:
+    if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM:
+        raise ValueError(f"A UNIX Domain Stream Socket was expected, got {sock!r}")
+
+
+def _check_timeouts(ssl: Any, handshake: Optional[float], shutdown: Optional[float]) -> None:
+    if ssl:
+        return
+    if handshake is not None:
+        raise ValueError("ssl_handshake_timeout is only meaningful with ssl")
+    if shutdown is not None:
+        raise ValueError("ssl_shutdown_timeout is only meaningful with ssl")
+
+
+class ConnectingMixin(LoopState):
+    async def create_unix_connection(  # type: ignore[override]  # what asyncio has depends on its version
+        self,
+        protocol_factory: Factory,
+        path: Path = None,
+        *,
+        ssl: Any = None,
+        sock: Optional[socket.socket] = None,
+        server_hostname: Optional[str] = None,
+        ssl_handshake_timeout: Optional[float] = None,
+        ssl_shutdown_timeout: Optional[float] = None,
+    ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
+        assert server_hostname is None or isinstance(server_hostname, str)
+        if ssl and server_hostname is None:
+            raise ValueError("you have to pass server_hostname when using ssl")
+        if not ssl and server_hostname is not None:
+            raise ValueError("server_hostname is only meaningful with ssl")
+        _check_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
+        if path is not None:
+            if sock is not None:
+                raise ValueError("path and sock can not be specified at the same time")
+            path = os.fspath(path)
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0)
+            try:
+                sock.setblocking(False)
+                await self.sock_connect(sock, path)
+            except BaseException:
+                sock.close()
+                raise
+        else:
+            if sock is None:
+                raise ValueError("no path and sock were specified")
+            _check_unix_socket(sock)
+            sock.setblocking(False)
+        timeouts = {"ssl_handshake_timeout": ssl_handshake_timeout}
+        if ssl_shutdown_timeout is not None:
+            timeouts["ssl_shutdown_timeout"] = ssl_shutdown_timeout
+        connect: Callable[..., Any] = getattr(self, "_create_connection_transport")  # noqa: B009
+        transport, protocol = await connect(sock, protocol_factory, ssl, server_hostname, **timeouts)
+        return transport, protocol
+
+    async def create_unix_server(  # type: ignore[override]
+        self,
+        protocol_factory: Factory,
+        path: Path = None,
+        *,
+        sock: Optional[socket.socket] = None,
+        backlog: int = 100,
+        ssl: Any = None,
+        ssl_handshake_timeout: Optional[float] = None,
+        ssl_shutdown_timeout: Optional[float] = None,
+        start_serving: bool = True,
+        cleanup_socket: bool = UNIX_SERVER_CLEANS_UP,
+    ) -> Any:
+        if isinstance(ssl, bool):
+            raise TypeError("ssl argument must be an SSLContext or None")
+        _check_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
+        if path is not None:
+            if sock is not None:
+                raise ValueError("path and sock can not be specified at the same time")
+            sock = self._bind_unix(os.fspath(path))
+        else:
+            if sock is None:
+                raise ValueError("path was not specified, and no sock specified")
+            _check_unix_socket(sock)
+        if cleanup_socket:
+            name = sock.getsockname()
+            if _is_named(name):
+                try:
+                    self._unix_paths[sock] = (name, os.stat(name).st_ino)
+                except FileNotFoundError:
+                    pass  # removed already, so there is nothing to clean up
+        sock.setblocking(False)
+        server = make_server(
+            self, [sock], protocol_factory, ssl, backlog, ssl_handshake_timeout, ssl_shutdown_timeout
+        )
+        if start_serving:
+            server._start_serving()
+            await asyncio.sleep(0)  # as in asyncio, serving has begun when this returns
+        return server
+
+    def _bind_unix(self, path: Any) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            if _is_named(path):
+                self._remove_stale(path)
+            sock.bind(path)
+        except OSError as exc:
+            sock.close()
+            if exc.errno == errno.EADDRINUSE:
+                raise OSError(errno.EADDRINUSE, f"Address {path!r} is already in use") from None
+            raise
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _remove_stale(self, path: Any) -> None:
+        """A socket file that an earlier server left would make bind fail."""
+        try:
+            if stat.S_ISSOCK(os.stat(path).st_mode):
+                os.remove(path)
+        except FileNotFoundError:
+            pass
+        except OSError as exc:
+            logger.error("Unable to check or remove stale UNIX socket %r: %r", path, exc)
+
+    def _remove_unix_path(self, sock: socket.socket) -> None:
+        """Removes a server's socket file, unless the path is somebody else's by now."""
+        path, inode = self._unix_paths.pop(sock, (None, 0))
+        if path is None:
+            return
+        try:
+            if os.stat(path).st_ino == inode:
+                os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as exc:
+            logger.error("Unable to clean up listening UNIX socket %r: %r", path, exc)

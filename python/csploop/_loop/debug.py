@@ -1,0 +1,110 @@
+"""Debug mode: who called from where, what took long. Nothing here runs when it is off."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from asyncio import base_events
+from asyncio.log import logger
+from collections.abc import Iterator
+from contextvars import Context
+from typing import Any, Callable, Optional
+
+from csploop._compat import format_callback
+from csploop._ffi.errors import ForkedError
+from csploop._loop.handles import Handle
+from csploop._loop.state import LoopState
+from csploop._loop.words import READ, TIMER
+
+__all__ = ["DebugMixin"]
+
+
+class DebugMixin(LoopState):
+    def set_debug(self, enabled: bool) -> None:
+        super().set_debug(enabled)
+        self._slow = bool(enabled) or self._closed or self._forked
+
+    def _check_closed(self) -> None:
+        super()._check_closed()
+        if self._forked:
+            raise ForkedError(self._lib.CSPLOOP_ECHILD)
+
+    def _call_soon_checked(
+        self, callback: Callable[..., object], args: Any, context: Optional[Context], method: str
+    ) -> asyncio.Handle:
+        """call_soon and call_soon_threadsafe while the loop is in debug mode, closed or forked."""
+        self._check_closed()
+        if self._debug:
+            if method == "call_soon":
+                self._check_thread()
+            self._check_callback(callback, method)
+        handle = Handle(callback, args, self, context)
+        if handle._source_traceback:
+            del handle._source_traceback[-2:]  # the frames of this file are not where the user made it
+        self._ready.append(handle)
+        return handle
+
+    def _callback_failed(self, handle: Any, exc: BaseException) -> None:
+        """Reports the exception of a callback, in asyncio's words."""
+        context = {
+            "message": f"Exception in callback {format_callback(handle._callback, handle._args, self._debug)}",
+            "exception": exc,
+            "handle": handle,
+        }
+        if handle._source_traceback:
+            context["source_traceback"] = handle._source_traceback
+        self.call_exception_handler(context)
+
+    def _run_handle(self, handle: Any) -> None:
+        """Runs one handle, whatever the mode."""
+        if handle._cancelled:
+            return
+        if not self._debug:
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as exc:
+                self._callback_failed(handle, exc)
+            return
+        self._current_handle = handle
+        started = time.monotonic()
+        try:
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as exc:
+                self._callback_failed(handle, exc)
+            took = time.monotonic() - started
+            if took >= self.slow_callback_duration:
+                describe: Callable[[Any], str] = getattr(base_events, "_format_handle", str)
+                self._report_slow(describe(handle), took)
+        finally:
+            self._current_handle = None
+
+    def _report_slow(self, what: object, took: float) -> None:
+        logger.warning("Executing %s took %.3f seconds", what, took)
+
+    def _run_ready_checked(self, todo: int) -> None:
+        for _ in range(todo):
+            self._run_handle(self._ready.popleft())
+            if self._dirty:
+                self._relieve()
+
+    def _dispatch_checked(self, items: Iterator[Any]) -> None:
+        for item in items:
+            id, kind = item[0], item[4]
+            if kind == TIMER:
+                timer = self._timers.pop(id, None)
+                if timer is not None:
+                    timer._id = 0
+                    timer._scheduled = False
+                    self._run_handle(timer)
+                continue
+            owner = self._owners.get(id)
+            started = time.monotonic()
+            self._dispatch(iter((item,)))
+            took = time.monotonic() - started
+            if took >= self.slow_callback_duration:
+                self._report_slow(f"{'read' if kind == READ else 'event'} of {owner!r}", took)

@@ -1,0 +1,241 @@
+"""Listening sockets: asyncio's Server makes and owns them, the core accepts on them.
+
+A connection arrives as an ACCEPT record with its stream already in the core; Python wraps the descriptor in a socket
+object and builds transport and protocol around both. When descriptors run out the core pauses the listener, and it
+is resumed a second later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from asyncio import constants, trsock
+from asyncio.log import logger
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from csploop._compat import make_ssl_protocol
+from csploop._ffi import ffi, lib
+from csploop._ffi.errors import check, error_from_code
+from csploop._loop.state import LoopState
+from csploop._loop.words import ACCEPT, CLOSE_ABORT, CLOSED
+from csploop._transports.stream import StreamTransport
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["Listener", "ServingMixin"]
+
+NODELAY = lib.CSPLOOP_STREAM_NODELAY
+KEEP_FD = lib.CSPLOOP_ADOPT_KEEP_FD
+ACCEPT_KEEP_FD = lib.CSPLOOP_ACCEPT_KEEP_FD
+
+
+def stream_options(flags: int, backlog: int = 0) -> Any:
+    options = ffi.new("csploop_stream_options *")
+    options.size = ffi.sizeof("csploop_stream_options")
+    options.flags = flags
+    options.backlog = backlog
+    return options
+
+
+# Of adopted connections; only read by the core.
+UNIX_OPTIONS = stream_options(KEEP_FD)
+TCP_OPTIONS = stream_options(KEEP_FD | NODELAY)
+
+
+class Listener:
+    """A listening socket in the core, and what to do with the connections that come."""
+
+    __slots__ = ("arguments", "context", "factory", "fd", "id", "loop", "open", "server", "sock", "sslcontext")
+
+    def __init__(
+        self,
+        loop: LoopState,
+        factory: Callable[[], asyncio.BaseProtocol],
+        sock: socket.socket,
+        sslcontext: Optional[ssl.SSLContext],
+        server: Any,
+        timeouts: dict[str, Optional[float]],
+    ) -> None:
+        self.loop = loop
+        self.factory = factory
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.sslcontext = sslcontext
+        self.server = server
+        self.arguments = timeouts
+        self.context = copy_context()
+        self.id = 0
+        self.open = True
+
+    def _on_record(self, kind: int, result: int, offset: int) -> None:
+        if kind == ACCEPT and result >= 0:
+            if self.open:
+                self.context.copy().run(self.accept, result, offset)
+            else:
+                self.refuse(result, offset)
+        elif kind == ACCEPT:
+            self.pause(error_from_code(result))
+        elif kind == CLOSED:
+            self.loop._owners.pop(self.id, None)
+
+    def accept(self, stream: int, fd: int) -> None:
+        loop = self.loop
+        loop._forget_socket(fd)
+        family = self.sock.family
+        try:
+            sock = socket.socket(family, self.sock.type, self.sock.proto, fileno=fd)
+        except OSError as exc:
+            self.refuse(stream, fd)
+            self.report(exc)
+            return
+        sock.setblocking(False)
+        if loop._debug:
+            logger.debug("%r got a new connection: %r", self.server, sock)
+        protocol = None
+        try:
+            protocol = self.factory()
+            if self.sslcontext is None:
+                StreamTransport(loop, sock, protocol, server=self.server, stream_id=stream)
+                return
+            waiter = loop.create_future()
+            tls = make_ssl_protocol(loop, protocol, self.sslcontext, waiter, True, None, **self.arguments)
+            StreamTransport(loop, sock, tls, server=self.server, stream_id=stream)
+        except (SystemExit, KeyboardInterrupt):
+            self.give_up(stream, sock)
+            raise
+        except BaseException as exc:
+            self.give_up(stream, sock)
+            self.report(exc, protocol=protocol)
+            return
+        loop.create_task(self.shake_hands(waiter, tls._app_transport, protocol))
+
+    async def shake_hands(self, waiter: asyncio.Future[None], transport: Any, protocol: Any) -> None:
+        try:
+            await waiter
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            transport.close()
+            self.report(exc, protocol=protocol, transport=transport)
+
+    def report(self, exc: BaseException, **details: Any) -> None:
+        """Trouble with one connection is the peer's affair; only debug mode tells, as in asyncio."""
+        if self.loop._debug:
+            context = {"message": "Error on transport creation for incoming connection", "exception": exc}
+            context.update((key, value) for key, value in details.items() if value is not None)
+            self.loop.call_exception_handler(context)
+
+    def refuse(self, stream: int, fd: int) -> None:
+        """Ends a connection that has no transport."""
+        self.loop._lib.csploop_stream_close(self.loop._core, stream, CLOSE_ABORT)
+        os.close(fd)
+
+    def give_up(self, stream: int, sock: socket.socket) -> None:
+        if stream not in self.loop._owners:  # else the transport exists and closes both
+            self.loop._lib.csploop_stream_close(self.loop._core, stream, CLOSE_ABORT)
+            sock.close()
+
+    def pause(self, exc: Exception) -> None:
+        if not self.open:
+            return
+        self.loop.call_exception_handler(
+            {
+                "message": "socket.accept() out of system resource",
+                "exception": exc,
+                "socket": trsock.TransportSocket(self.sock),  # type: ignore[attr-defined]
+            }
+        )
+        self.loop.call_later(constants.ACCEPT_RETRY_DELAY, self.resume)
+
+    def resume(self) -> None:
+        if self.open and not self.loop._closed:
+            check(self.loop._lib.csploop_listener_resume(self.loop._core, self.id))
+
+
+class ServingMixin(LoopState):
+    def _start_serving(
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        sock: socket.socket,
+        sslcontext: Optional[ssl.SSLContext] = None,
+        server: Any = None,
+        backlog: int = 100,
+        ssl_handshake_timeout: Optional[float] = None,
+        ssl_shutdown_timeout: Optional[float] = None,
+    ) -> None:
+        """asyncio's Server calls this for each of its sockets."""
+        timeouts = {
+            "ssl_handshake_timeout": ssl_handshake_timeout,
+            "ssl_shutdown_timeout": ssl_shutdown_timeout,
+        }
+        listener = Listener(self, protocol_factory, sock, sslcontext, server, timeouts)
+        self._forget_socket(listener.fd)
+        flags = KEEP_FD | ACCEPT_KEEP_FD | (0 if sock.family == getattr(socket, "AF_UNIX", None) else NODELAY)
+        out = ffi.new("csploop_id *")
+        options = stream_options(flags, backlog if 0 < backlog < 2**31 else 0)
+        check(self._lib.csploop_listener_adopt(self._core, out, listener.fd, options, ffi.NULL, ffi.NULL))
+        listener.id = out[0]
+        self._owners[listener.id] = listener
+        self._listeners[listener.fd] = listener
+
+    def _stop_serving(self, sock: socket.socket) -> None:
+        listener = self._listeners.pop(sock.fileno(), None)
+        if listener is not None:
+            listener.open = False
+            # Now, not with the next turn: the descriptor is closed below.
+            check(self._lib.csploop_stream_close(self._core, listener.id, CLOSE_ABORT))
+        self._remove_unix_path(sock)
+        sock.close()
+
+    def _adopt(self, transport: StreamTransport, fd: int, nodelay: bool) -> int:
+        """Gives a connected socket's descriptor to the core; returns the stream's id."""
+        self._forget_socket(fd)
+        out = ffi.new("csploop_id *")
+        options = TCP_OPTIONS if nodelay else UNIX_OPTIONS
+        check(self._lib.csploop_stream_adopt(self._core, out, fd, options, ffi.NULL, ffi.NULL))
+        id: int = out[0]
+        return id
+
+    def _make_socket_transport(
+        self,
+        sock: socket.socket,
+        protocol: asyncio.BaseProtocol,
+        waiter: Optional[asyncio.Future[None]] = None,
+        *,
+        extra: Optional[dict[str, Any]] = None,
+        server: Any = None,
+    ) -> StreamTransport:
+        self._ensure_fd_no_transport(sock)
+        return StreamTransport(self, sock, protocol, waiter, extra, server)
+
+    def _make_ssl_transport(
+        self,
+        rawsock: socket.socket,
+        protocol: asyncio.BaseProtocol,
+        sslcontext: Any,
+        waiter: Optional[asyncio.Future[None]] = None,
+        *,
+        server_side: bool = False,
+        server_hostname: Optional[str] = None,
+        extra: Optional[dict[str, Any]] = None,
+        server: Any = None,
+        ssl_handshake_timeout: Optional[float] = None,
+        ssl_shutdown_timeout: Optional[float] = None,
+        call_connection_made: bool = True,
+    ) -> Any:
+        self._ensure_fd_no_transport(rawsock)
+        tls = make_ssl_protocol(
+            self,
+            protocol,
+            sslcontext,
+            waiter,
+            server_side,
+            server_hostname,
+            ssl_handshake_timeout,
+            ssl_shutdown_timeout,
+        )
+        StreamTransport(self, rawsock, tls, None, extra, server)
+        return tls._app_transport

@@ -1,0 +1,180 @@
+"""What a loop consists of. The areas of the loop are mixins over this class; nothing else holds state.
+
+Owner: the thread that runs the loop. Only `_ready.append`, `_sleeping` (read) and `_wake` are for other threads.
+Memory: `_core` holds a reference to the C handle and drops it when nobody in any thread has the object any more.
+Batch, records and submissions are made at the first turn: a loop that is only made and closed costs little.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from csploop._ffi import ffi
+from csploop._ffi.errors import check
+from csploop._loop.crossings import library
+
+if TYPE_CHECKING:
+    import socket
+    from contextvars import Context
+
+    from csploop._loop.handles import TimerHandle
+    from csploop._loop.serving import Listener
+    from csploop._loop.sockets import SocketWatch
+    from csploop._loop.watchers import Watcher
+    from csploop._transports.stream import StreamTransport
+
+__all__ = ["LoopState", "open_loops"]
+
+POLLERS = {None: "CSPLOOP_POLLER_DEFAULT", "epoll": "CSPLOOP_POLLER_EPOLL", "uv": "CSPLOOP_POLLER_UV"}
+WRITE_MODES = ("gather", "immediate")
+
+# id, token, result, offset, kind, payload: a record whose bytes, if it has any, have left the slab.
+Item = "tuple[int, int, int, int, int, Optional[bytes]]"
+
+# Every loop of this process that is not closed, for fork and exit.
+open_loops: weakref.WeakSet[LoopState] = weakref.WeakSet()
+
+
+class EagerDirty(list):  # type: ignore[type-arg]  # list is not generic at run time before 3.9.2 on PyPy
+    """Takes the place of the list of streams with unsent bytes where nothing may wait: it sends at once.
+
+    It is there while the loop is not running (no turn would come to send) and always with write="immediate".
+    """
+
+    def __init__(self, loop: LoopState) -> None:
+        super().__init__()
+        self._loop = weakref.ref(loop)
+
+    def append(self, stream: StreamTransport) -> None:
+        super().append(stream)
+        loop = self._loop()
+        if loop is not None:
+            loop._flush()
+
+
+class LoopState(asyncio.BaseEventLoop):
+    """The attributes of a loop, and what its areas want from one another."""
+
+    # Until the base class's constructor says otherwise: a loop that could not be made is nothing to warn about.
+    _closed = True
+
+    if TYPE_CHECKING:
+        # asyncio's own, which its type stubs do not mention
+        _ready: deque[Any]
+        _stopping: bool
+        _debug: bool
+        _thread_id: Optional[int]
+        _current_handle: Optional[asyncio.Handle]
+
+        def _check_closed(self) -> None: ...
+        def _check_running(self) -> None: ...
+        def _check_thread(self) -> None: ...
+        def _check_callback(self, callback: object, method: str) -> None: ...
+        def _set_coroutine_origin_tracking(self, enabled: bool) -> None: ...
+        def _asyncgen_firstiter_hook(self, agen: Any) -> None: ...
+        def _asyncgen_finalizer_hook(self, agen: Any) -> None: ...
+
+        # of one area, used by another
+        def _flush(self) -> None: ...
+        def _gather(self) -> None: ...
+        def _add_timers(self, offset: int) -> int: ...
+        def _cancel_timers(self, offset: int) -> int: ...
+        def _push(self, offset: int, parts: list[bytes]) -> None: ...
+        def _wake(self) -> None: ...
+        def _on_rejected(self, id: int, token: int, code: int) -> None: ...
+        def _make_batch(self) -> None: ...
+        def _turns(self) -> None: ...
+        def _relieve(self) -> None: ...
+        def _dispatch(self, items: Iterator[Any]) -> None: ...
+        def _dispatch_checked(self, items: Iterator[Any]) -> None: ...
+        def _run_ready_checked(self, todo: int) -> None: ...
+        def _call_soon_checked(
+            self, callback: Callable[..., object], args: Any, context: Optional[Context], method: str
+        ) -> asyncio.Handle: ...
+        def _run_handle(self, handle: Any) -> None: ...
+        def _callback_failed(self, handle: Any, exc: BaseException) -> None: ...
+        def _adopt(self, transport: StreamTransport, fd: int, nodelay: bool) -> int: ...
+        def _ensure_fd_no_transport(self, fd: Any) -> None: ...
+        def _forget_socket(self, fd: int) -> None: ...
+        def _share_socket(self, fd: int) -> None: ...
+        def _add_reader(self, fd: int, callback: Callable[..., object], *args: Any) -> asyncio.Handle: ...
+        def _add_writer(self, fd: int, callback: Callable[..., object], *args: Any) -> asyncio.Handle: ...
+        def _remove_reader(self, fd: int) -> bool: ...
+        def _remove_writer(self, fd: int) -> bool: ...
+        def _remove_unix_path(self, sock: socket.socket) -> None: ...
+        def _open_signal_gate(self) -> Callable[[], None]: ...
+        def _close_signal_gate(self) -> None: ...
+
+    def __init__(self, *, poller: Optional[str] = None, write: str = "gather") -> None:
+        if poller not in POLLERS:
+            raise ValueError(f"poller must be None, 'epoll' or 'uv', not {poller!r}")
+        if write not in WRITE_MODES:
+            raise ValueError(f"write must be 'gather' or 'immediate', not {write!r}")
+        self._core: Any = None
+        self._lib: Any = library()
+        # Debug mode, closed or forked: whether scheduling has to look closer. One check on the fast path.
+        self._slow = False
+        self._forked = False
+        # True while the loop's thread may be asleep in the kernel; see threads.py.
+        self._sleeping = False
+        self._unfinished: Optional[Iterator[Any]] = None
+
+        self._batch: Any = None
+        self._records: Any = None
+        self._records_view: Any = None
+        self._slab_address: Any = None
+        self._slab_view: Any = None
+        self._submissions: Any = None
+        self._submissions_view: Any = None
+        self._submissions_end = 0
+        self._unprepared = True
+        self._cramped = False
+        self._out_bytes: Any = None
+        self._out_address: Any = None
+
+        self._edges_stay = True
+        # Everything that has records of its own, by id.
+        self._owners: dict[int, Any] = {}
+        self._gathered: list[StreamTransport] = []
+        self._eager: list[StreamTransport] = EagerDirty(self)
+        self._dirty = self._eager
+        self._immediate = write == "immediate"
+        # (id, op, flags): requests that are not writes and not timers, in order.
+        self._ops: list[tuple[int, int, int]] = []
+        # By-reference writes that the kernel has not taken: token -> what keeps their memory.
+        self._references: dict[int, Any] = {}
+        self._last_reference = 0
+
+        self._timers: dict[int, TimerHandle] = {}
+        self._new_timers: list[TimerHandle] = []
+        self._dead_timers: list[int] = []
+        self._spare_ids: list[int] = []
+        self._id_block = 8
+
+        self._streams: dict[int, StreamTransport] = {}
+        self._watchers: dict[int, Watcher] = {}
+        self._socket_watches: dict[int, SocketWatch] = {}
+        self._listeners: dict[int, Listener] = {}
+        self._unix_paths: dict[socket.socket, tuple[str, int]] = {}
+        self._signal_gate: Any = None
+
+        self._poller_name = poller
+        self._open()
+        super().__init__()
+        open_loops.add(self)
+
+    def _open(self) -> None:
+        lib = self._lib
+        out = ffi.new("csploop_t **")
+        if self._poller_name is None:
+            check(lib.csploop_new(out, ffi.NULL))
+        else:
+            options = ffi.new("csploop_options *")
+            options.size = ffi.sizeof("csploop_options")
+            options.poller = getattr(lib, POLLERS[self._poller_name])
+            check(lib.csploop_new(out, options))
+        self._core = ffi.gc(out[0], lib.csploop_unref)

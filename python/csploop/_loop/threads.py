@@ -1,0 +1,51 @@
+"""What other threads may do: append to the ready queue and, if the loop sleeps, wake it.
+
+No lost wake-up: the loop's thread sets `_sleeping` and then looks at the queue once more before it blocks; a producer
+appends and then looks at `_sleeping`. Under the GIL one of the two sees the other. Without a GIL producers always
+ring, and the core coalesces.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import Context, copy_context
+from typing import Any, Callable, Optional
+
+from csploop._compat import HAS_GIL
+from csploop._loop.handles import Handle
+from csploop._loop.state import LoopState
+
+__all__ = ["ThreadsMixin"]
+
+new_handle = Handle.__new__
+
+
+class ThreadsMixin(LoopState):
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Optional[Context] = None
+    ) -> asyncio.Handle:
+        handle: asyncio.Handle
+        if self._slow:
+            handle = self._call_soon_checked(callback, args, context, "call_soon_threadsafe")
+        else:
+            fast = new_handle(Handle)
+            fast._callback = callback
+            fast._args = args
+            fast._loop = self
+            fast._context = copy_context() if context is None else context
+            fast._cancelled = False
+            fast._repr = None
+            fast._source_traceback = None
+            self._ready.append(fast)
+            handle = fast
+        if self._sleeping or not HAS_GIL:
+            self._wake()
+        return handle
+
+    def _wake(self) -> None:
+        # A loop that closes meanwhile answers with an error code, and then there is nobody left to wake.
+        self._lib.csploop_wake(self._core)
+
+    def _write_to_self(self) -> None:
+        """What asyncio's base class calls to wake its loop."""
+        self._wake()

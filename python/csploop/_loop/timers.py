@@ -1,0 +1,146 @@
+"""Timers. The core keeps and orders them; Python keeps the handles by id.
+
+A timer travels with the submissions of the next turn, so that one which is cancelled before costs the core nothing.
+Times are time.monotonic() seconds outside and ns inside, always rounded up: no timer fires early.
+"""
+
+from __future__ import annotations
+
+import time
+from contextvars import Context, copy_context
+from typing import Any, Callable, Optional
+
+from csploop._ffi import ffi
+from csploop._ffi.errors import check
+from csploop._loop.handles import TimerHandle
+from csploop._loop.state import LoopState
+from csploop._loop.words import OP_TIMER_ADD, OP_TIMER_CANCEL, SUBMISSION_BYTES, SUBMIT_OP, SUBMIT_TIMER
+
+__all__ = ["TimersMixin"]
+
+NEVER = 2**63 - 1
+LARGEST_ID_BLOCK = 4096
+
+monotonic = time.monotonic
+new_timer_handle = TimerHandle.__new__
+
+
+def to_deadline(when: float) -> int:
+    """Seconds as ns, rounded up and kept within int64. NaN is a ValueError, what is no number a TypeError."""
+    scaled = when * 1e9
+    if -9.2e18 < scaled < 9.2e18:
+        return int(scaled) + 1
+    if scaled != scaled:
+        raise ValueError("a timer's time must not be NaN")
+    return NEVER if scaled > 0 else -NEVER
+
+
+class TimersMixin(LoopState):
+    # The core's clock is this one, too. A method in asyncio; here the call saves a frame.
+    time = staticmethod(time.monotonic)
+
+    def call_later(  # type: ignore[override]  # asyncio's stub has generic arguments, which 3.9 cannot say
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Optional[Context] = None
+    ) -> TimerHandle:
+        if delay is None:
+            raise TypeError("delay must not be None")
+        return self._call_at(monotonic() + delay, callback, args, context, "call_later")
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., object], *args: Any, context: Optional[Context] = None
+    ) -> TimerHandle:
+        if when is None:
+            raise TypeError("when cannot be None")
+        return self._call_at(when, callback, args, context, "call_at")
+
+    def _call_at(
+        self, when: float, callback: Callable[..., object], args: Any, context: Optional[Context], method: str
+    ) -> TimerHandle:
+        scaled = when * 1e9
+        # bench: timers. The usual case of to_deadline, without the call.
+        deadline = int(scaled) + 1 if -9.2e18 < scaled < 9.2e18 else to_deadline(when)
+        if self._slow:
+            handle = self._call_at_checked(when, callback, args, context)
+        else:
+            handle = new_timer_handle(TimerHandle)
+            handle._callback = callback
+            handle._args = args
+            handle._loop = self
+            handle._context = copy_context() if context is None else context
+            handle._cancelled = False
+            handle._repr = None
+            handle._source_traceback = None
+            handle._when = when
+        handle._deadline = deadline
+        handle._id = 0
+        handle._scheduled = True
+        self._new_timers.append(handle)
+        return handle
+
+    def _call_at_checked(
+        self, when: float, callback: Callable[..., object], args: Any, context: Optional[Context]
+    ) -> TimerHandle:
+        self._check_closed()
+        if self._debug:
+            self._check_thread()
+            self._check_callback(callback, "call_at")
+        handle = TimerHandle(when, callback, args, self, context)
+        if handle._source_traceback:
+            del handle._source_traceback[-3:]  # the frames of this file are not where the user made it
+        return handle
+
+    def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
+        """A timer that the core knows was cancelled."""
+        if self._timers.pop(handle._id, None) is not None:
+            self._dead_timers.append(handle._id)
+        handle._id = 0
+        handle._scheduled = False
+
+    def _add_timers(self, offset: int) -> int:
+        """Packs the new timers from `offset` on; returns the offset behind them."""
+        timers = self._timers
+        ids = self._spare_ids
+        view = self._submissions_view
+        end = self._submissions_end
+        pack = SUBMIT_TIMER.pack_into
+        new = self._new_timers
+        self._new_timers = []
+        for handle in new:
+            if handle._cancelled:
+                continue
+            if offset == end:
+                self._push(offset, [])
+                offset = 0
+            if not ids:
+                ids = self._reserve_ids()
+            handle._id = timer = ids.pop()
+            timers[timer] = handle
+            pack(view, offset, timer, handle._deadline, OP_TIMER_ADD)
+            offset += SUBMISSION_BYTES
+        return offset
+
+    def _cancel_timers(self, offset: int) -> int:
+        """Packs the cancellations from `offset` on; returns the offset behind them."""
+        view = self._submissions_view
+        end = self._submissions_end
+        pack = SUBMIT_OP.pack_into
+        dead = self._dead_timers
+        self._dead_timers = []
+        for timer in dead:
+            if offset == end:
+                self._push(offset, [])
+                offset = 0
+            pack(view, offset, timer, OP_TIMER_CANCEL, 0)
+            offset += SUBMISSION_BYTES
+        return offset
+
+    def _reserve_ids(self) -> list[int]:
+        """One call for many ids; the more timers a loop makes, the more at once."""
+        count = self._id_block
+        block = ffi.new("csploop_id[]", count)
+        check(self._lib.csploop_ids_reserve(self._core, block, count))
+        if count < LARGEST_ID_BLOCK:
+            self._id_block = count * 4
+        self._spare_ids = list(block)
+        self._spare_ids.reverse()
+        return self._spare_ids

@@ -1,0 +1,169 @@
+"""add_reader and add_writer: callbacks while a descriptor is ready.
+
+One core watcher per descriptor serves both directions. It is registered before the call returns, so that a bad
+descriptor is an exception at once. Level-triggered: the callback comes again each turn until the cause is gone.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextvars import copy_context
+from typing import Any, Callable, Optional
+
+from csploop._ffi import ffi, lib
+from csploop._ffi.errors import check
+from csploop._loop.handles import Handle
+from csploop._loop.state import LoopState
+
+__all__ = ["Watcher", "WatchersMixin", "to_fd"]
+
+READ = lib.CSPLOOP_WATCH_READ
+WRITE = lib.CSPLOOP_WATCH_WRITE
+GONE = (lib.CSPLOOP_EBADID, lib.CSPLOOP_EBADF, lib.CSPLOOP_ENOENT)
+
+
+def to_fd(fd: Any) -> int:
+    """The descriptor of a file object, or the number itself; ValueError for what is neither, as selectors say it."""
+    if isinstance(fd, int):
+        number = fd
+    else:
+        try:
+            number = int(fd.fileno())
+        except (AttributeError, TypeError, ValueError):
+            raise ValueError(f"Invalid file object: {fd!r}") from None
+    if number < 0:
+        raise ValueError(f"Invalid file descriptor: {number}")
+    return number
+
+
+class Watcher:
+    """One descriptor: its core id and the handles of its two directions."""
+
+    __slots__ = ("fd", "id", "loop", "reader", "writer")
+
+    def __init__(self, loop: LoopState, fd: int) -> None:
+        self.loop = loop
+        self.fd = fd
+        self.id = 0
+        self.reader: Optional[Handle] = None
+        self.writer: Optional[Handle] = None
+
+    def _events(self) -> int:
+        return (READ if self.reader is not None else 0) | (WRITE if self.writer is not None else 0)
+
+    def _on_record(self, kind: int, events: int, offset: int) -> None:
+        # Both are looked at before either runs: a callback may remove the other, which cancels its handle.
+        reader = self.reader if events & READ or events < 0 else None
+        writer = self.writer if events & WRITE or events < 0 else None
+        if reader is not None:
+            self.loop._run_handle(reader)
+        if writer is not None:
+            self.loop._run_handle(writer)
+
+
+class WatchersMixin(LoopState):
+    def add_reader(self, fd: Any, callback: Callable[..., object], *args: Any) -> None:  # type: ignore[override]
+        self._ensure_fd_no_transport(fd)
+        self._add_reader(to_fd(fd), callback, *args)
+
+    def remove_reader(self, fd: Any) -> bool:
+        self._ensure_fd_no_transport(fd)
+        return self._remove_reader(to_fd(fd))
+
+    def add_writer(self, fd: Any, callback: Callable[..., object], *args: Any) -> None:  # type: ignore[override]
+        self._ensure_fd_no_transport(fd)
+        self._add_writer(to_fd(fd), callback, *args)
+
+    def remove_writer(self, fd: Any) -> bool:
+        self._ensure_fd_no_transport(fd)
+        return self._remove_writer(to_fd(fd))
+
+    def _ensure_fd_no_transport(self, fd: Any) -> None:
+        transport = self._streams.get(fd if isinstance(fd, int) else to_fd(fd))
+        if transport is not None and not transport.is_closing():
+            raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
+
+    def _add_reader(self, fd: int, callback: Callable[..., object], *args: Any) -> Handle:
+        self._check_closed()
+        handle = Handle(callback, args, self, copy_context())
+        watcher = self._watchers.get(fd)
+        old = watcher.reader if watcher is not None else None
+        self._watch(fd, watcher, READ, handle)
+        if old is not None:
+            old.cancel()
+        return handle
+
+    def _add_writer(self, fd: int, callback: Callable[..., object], *args: Any) -> Handle:
+        self._check_closed()
+        handle = Handle(callback, args, self, copy_context())
+        watcher = self._watchers.get(fd)
+        old = watcher.writer if watcher is not None else None
+        self._watch(fd, watcher, WRITE, handle)
+        if old is not None:
+            old.cancel()
+        return handle
+
+    def _remove_reader(self, fd: int) -> bool:
+        watcher = self._watchers.get(fd)
+        if watcher is None or watcher.reader is None:
+            return False
+        watcher.reader.cancel()
+        watcher.reader = None
+        self._narrow(watcher)
+        return True
+
+    def _remove_writer(self, fd: int) -> bool:
+        watcher = self._watchers.get(fd)
+        if watcher is None or watcher.writer is None:
+            return False
+        watcher.writer.cancel()
+        watcher.writer = None
+        self._narrow(watcher)
+        return True
+
+    def _watch(self, fd: int, watcher: Optional[Watcher], event: int, handle: Handle) -> None:
+        """Registers one more direction; on an exception everything is as before."""
+        if watcher is None:
+            self._share_socket(fd)
+            watcher = Watcher(self, fd)
+            self._register(watcher, event)
+        elif not watcher._events() & event:
+            code = self._lib.csploop_watch_modify(self._core, watcher.id, watcher._events() | event)
+            if code in GONE:
+                # The descriptor was closed behind our back; the number may be somebody else's by now.
+                self._unregister(watcher)
+                watcher.reader = watcher.writer = None
+                self._register(watcher, event)
+            else:
+                check(code)
+        if event == READ:
+            watcher.reader = handle
+        else:
+            watcher.writer = handle
+
+    def _register(self, watcher: Watcher, events: int) -> None:
+        out = ffi.new("csploop_id *")
+        code = self._lib.csploop_watch(self._core, out, watcher.fd, events, ffi.NULL, ffi.NULL)
+        if code == -errno.EPERM:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        check(code)
+        watcher.id = out[0]
+        self._watchers[watcher.fd] = watcher
+        self._owners[watcher.id] = watcher
+
+    def _unregister(self, watcher: Watcher) -> None:
+        self._owners.pop(watcher.id, None)
+        self._watchers.pop(watcher.fd, None)
+        code = self._lib.csploop_unwatch(self._core, watcher.id)
+        if code not in GONE:
+            check(code)
+
+    def _narrow(self, watcher: Watcher) -> None:
+        events = watcher._events()
+        if not events:
+            self._unregister(watcher)
+            return
+        code = self._lib.csploop_watch_modify(self._core, watcher.id, events)
+        if code not in GONE:
+            check(code)

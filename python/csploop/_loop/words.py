@@ -1,0 +1,44 @@
+"""The core's constants and the layouts of its structs, as plain integers and compiled formats."""
+
+from __future__ import annotations
+
+import struct
+
+from csploop._ffi import lib
+
+SOON = lib.CSPLOOP_KIND_SOON
+TIMER = lib.CSPLOOP_KIND_TIMER
+READ = lib.CSPLOOP_KIND_READ
+READABLE = lib.CSPLOOP_KIND_READABLE
+EOF = lib.CSPLOOP_KIND_EOF
+WRITTEN = lib.CSPLOOP_KIND_WRITTEN
+BACKLOG = lib.CSPLOOP_KIND_BACKLOG
+SHUTDOWN = lib.CSPLOOP_KIND_SHUTDOWN
+ACCEPT = lib.CSPLOOP_KIND_ACCEPT
+WATCH = lib.CSPLOOP_KIND_WATCH
+ERROR = lib.CSPLOOP_KIND_ERROR
+CLOSED = lib.CSPLOOP_KIND_CLOSED
+REJECTED = lib.CSPLOOP_KIND_REJECTED
+
+OP_TIMER_ADD = lib.CSPLOOP_OP_TIMER_ADD
+OP_TIMER_CANCEL = lib.CSPLOOP_OP_TIMER_CANCEL
+OP_WRITE = lib.CSPLOOP_OP_WRITE
+OP_WRITE_REF = lib.CSPLOOP_OP_WRITE_REF
+OP_READ_START = lib.CSPLOOP_OP_READ_START
+OP_READ_STOP = lib.CSPLOOP_OP_READ_STOP
+OP_SHUTDOWN = lib.CSPLOOP_OP_SHUTDOWN
+OP_CLOSE = lib.CSPLOOP_OP_CLOSE
+
+CLOSE_DRAIN = lib.CSPLOOP_CLOSE_DRAIN
+CLOSE_ABORT = lib.CSPLOOP_CLOSE_ABORT
+READ_SLAB = lib.CSPLOOP_READ_SLAB
+READ_READY = lib.CSPLOOP_READ_READY
+
+# csploop_record: id, token, result, offset, kind, flags.
+RECORD = struct.Struct("=QQqIHH")
+# csploop_submission: id, token, data, length, op, flags; shorter forms for the common cases.
+SUBMISSION = struct.Struct("=QQQQII")
+SUBMIT_WRITE = struct.Struct("=Q8xQQI4x")  # id, data, length, op
+SUBMIT_TIMER = struct.Struct("=Q8xq8xI4x")  # id, deadline, op
+SUBMIT_OP = struct.Struct("=Q24xII")  # id, op, flags
+SUBMISSION_BYTES = SUBMISSION.size

@@ -1,0 +1,1 @@
+"""asyncio's transports over the core's streams."""

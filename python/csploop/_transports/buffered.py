@@ -1,0 +1,132 @@
+"""Reading for BufferedProtocol: the protocol's own buffer takes the bytes.
+
+Small reads come through the slab and are copied into the buffer. After a large one the stream is told to announce
+data only (READABLE), and one call reads straight into the buffer, until reads are small again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable
+
+from csploop._ffi import ffi, lib
+from csploop._loop.words import OP_READ_START, READ_READY, READ_SLAB
+
+__all__ = ["BufferedReading"]
+
+EAGAIN = lib.CSPLOOP_EAGAIN
+
+LARGE_READ = 64 * 1024
+SMALL_READ = 16 * 1024
+# So many small reads in a row end the reading by announcement.
+SMALL_READS = 4
+
+
+class BufferedReading:
+    """A mixin of StreamTransport."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        _buffered: bool
+        _closing: bool
+        _deliver: Callable[[Any], object]
+        _held: list[Any]
+        _id: int
+        _loop: Any
+        _paused: bool
+        _protocol: Any
+        _read_mode: int
+        _run: Callable[..., Any]
+        _small_reads: int
+
+        def _fatal_error(self, exc: BaseException, message: str = ...) -> None: ...
+
+    def _start_buffered(self) -> None:
+        self._buffered = False
+        self._read_mode = READ_SLAB
+        self._small_reads = 0
+
+    def _set_read_mode(self, mode: int) -> None:
+        self._read_mode = mode
+        self._small_reads = 0
+        self._loop._ops.append((self._id, OP_READ_START, mode))
+
+    def _deliver_buffered(self, data: bytes) -> None:
+        """Copies a read into the protocol's buffers, as many as it takes."""
+        protocol = self._protocol
+        rest = memoryview(data)
+        count = 0
+        while rest:
+            try:
+                buffer = protocol.get_buffer(-1)
+                size = len(buffer)
+                if not size:
+                    raise RuntimeError("get_buffer() returned an empty buffer")
+                target = memoryview(buffer)
+                if target.format != "B" or target.ndim != 1:
+                    target = target.cast("B")
+                count = min(len(target), len(rest))
+                target[:count] = rest[:count]
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as exc:
+                self._fatal_error(exc, "Fatal error: protocol.get_buffer() call failed.")
+                return
+            finally:
+                target = buffer = None  # type: ignore[assignment]  # the protocol may want to resize it
+            rest = rest[count:]
+            try:
+                protocol.buffer_updated(count)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as exc:
+                self._fatal_error(exc, "Fatal error: protocol.buffer_updated() call failed.")
+                return
+            if rest and (self._paused or self._closing or self._protocol is not protocol):
+                # Held, dropped or for the protocol that took over.
+                self._deliver(bytes(rest))
+                return
+        # Not where one buffer could not take it all: there the slab saves system calls.
+        if count == len(data) >= LARGE_READ and not self._closing and not self._paused and self._buffered:
+            self._set_read_mode(READ_READY)
+
+    def _on_readable(self) -> None:
+        """Data waits in the kernel: reads it into the protocol's buffer with one call."""
+        if self._paused or self._closing or not self._buffered:
+            # The announcement costs nothing; it comes again when reading does.
+            if not self._buffered and not self._closing and not self._paused:
+                self._set_read_mode(READ_SLAB)
+            return
+        self._run(self._read_into_buffer)
+
+    def _read_into_buffer(self) -> None:
+        protocol = self._protocol
+        loop = self._loop
+        try:
+            buffer = protocol.get_buffer(-1)
+            size = len(buffer)
+            if not size:
+                raise RuntimeError("get_buffer() returned an empty buffer")
+            memory = ffi.from_buffer(buffer, require_writable=True)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self._fatal_error(exc, "Fatal error: protocol.get_buffer() call failed.")
+            return
+        count = loop._lib.csploop_stream_read_into(loop._core, self._id, memory, len(memory))
+        ffi.release(memory)
+        del memory, buffer
+        if count <= 0:
+            return  # nothing after all, or EOF or ERROR follows as a record
+        if count >= SMALL_READ:
+            self._small_reads = 0
+        else:
+            self._small_reads += 1
+            if self._small_reads >= SMALL_READS:
+                self._set_read_mode(READ_SLAB)
+        try:
+            protocol.buffer_updated(count)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self._fatal_error(exc, "Fatal error: protocol.buffer_updated() call failed.")
