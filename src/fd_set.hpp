@@ -1,5 +1,11 @@
-// Which descriptors this loop has, so that a second registration is an answer and not a muddle.
+// Which of the loop's objects has which descriptor.
+//
+// A second registration of a descriptor is an answer and not a muddle. And
+// when somebody closed a descriptor behind our back and its number came back
+// as another, the old owner must leave the number alone: it asks here first.
 #pragma once
+
+#include <csploop/record.h>
 
 #include <cstddef>
 #include <vector>
@@ -8,24 +14,29 @@ namespace csploop {
 
 class FdSet {
 public:
-    bool has(int fd) const {
-        return fd >= 0 && static_cast<size_t>(fd) < taken_.size() && taken_[static_cast<size_t>(fd)];
+    csploop_id owner(int fd) const {
+        return fd >= 0 && static_cast<size_t>(fd) < owners_.size() ? owners_[static_cast<size_t>(fd)] : 0;
     }
-    void add(int fd) {
+    bool has(int fd) const { return owner(fd) != 0; }
+    // Also where an older owner is on record.
+    void take(int fd, csploop_id id) {
         const auto index = static_cast<size_t>(fd);
-        if (index >= taken_.size())
-            taken_.resize(index + index / 2 + 64);
-        taken_[index] = true;
+        if (index >= owners_.size())
+            owners_.resize(index + index / 2 + 8);
+        owners_[index] = id;
     }
-    void remove(int fd) {
-        if (has(fd))
-            taken_[static_cast<size_t>(fd)] = false;
+    // False: the number is another's by now.
+    bool release(int fd, csploop_id id) {
+        if (owner(fd) != id)
+            return false;
+        owners_[static_cast<size_t>(fd)] = 0;
+        return true;
     }
-    void clear() { std::vector<bool>().swap(taken_); }
-    size_t heap_bytes() const { return taken_.capacity() / 8; }
+    void clear() { std::vector<csploop_id>().swap(owners_); }
+    size_t heap_bytes() const { return owners_.capacity() * sizeof(csploop_id); }
 
 private:
-    std::vector<bool> taken_;
+    std::vector<csploop_id> owners_;
 };
 
 } // namespace csploop

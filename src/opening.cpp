@@ -89,7 +89,7 @@ int StreamSet::adopt_listener(csploop_id *out, int fd, const csploop_stream_opti
     if (const int code = insert(&id, std::move(listener)))
         return code;
     if (const int code = update_watch(entry)) {
-        fds_.remove(fd);
+        fds_.release(fd, id);
         streams_.erase(id);
         return code;
     }

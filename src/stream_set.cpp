@@ -22,13 +22,13 @@ void StreamSet::emit(const Stream &stream, uint16_t kind, int64_t result, uint32
 int StreamSet::insert(csploop_id *out, std::unique_ptr<Stream> stream) {
     Stream *const entry = stream.get();
     const int fd = entry->fd;
-    fds_.add(fd);
     const csploop_id id = streams_.insert(std::move(stream));
-    if (!id) {
-        fds_.remove(fd);
+    if (!id)
         return CSPLOOP_ENOMEM;
-    }
     entry->id = id;
+    if (fds_.has(fd))
+        poller_.remove(fd); // its last owner's, who lost it without telling us
+    fds_.take(fd, id);
     if (out)
         *out = id;
     return 0;
@@ -39,6 +39,10 @@ int StreamSet::insert(csploop_id *out, std::unique_ptr<Stream> stream) {
 int StreamSet::watch(Stream &stream, uint32_t events) {
     if (events == stream.registered)
         return 0;
+    if (fds_.owner(stream.fd) != stream.id) { // closed behind our back, and the number is another's
+        stream.registered = 0;
+        return events ? CSPLOOP_EBADF : 0;
+    }
     int code = 0;
     if (events == 0)
         poller_.remove(stream.fd);
@@ -203,6 +207,9 @@ int StreamSet::close(csploop_id id, uint32_t flags) {
         return CSPLOOP_EINVAL;
     if (stream->closed || (stream->closing && flags == CSPLOOP_CLOSE_DRAIN))
         return CSPLOOP_EALREADY;
+    // What was written before goes out first, as far as the kernel takes it at once.
+    if (flags == CSPLOOP_CLOSE_ABORT && stream->dirty)
+        flush(*stream);
     stream->closing = true;
     stream->reading = false;
     std::vector<uint8_t>().swap(stream->held_data);
@@ -234,8 +241,7 @@ void StreamSet::release_fd(Stream &stream) {
     if (stream.fd < 0)
         return;
     watch(stream, 0);
-    fds_.remove(stream.fd);
-    if (!stream.keep_fd || !stream.announced)
+    if (fds_.release(stream.fd, stream.id) && (!stream.keep_fd || !stream.announced))
         sys::close(stream.fd);
     stream.fd = -1;
 }

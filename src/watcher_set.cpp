@@ -29,7 +29,7 @@ int WatcherSet::watch(csploop_id *out, int fd, uint32_t events, csploop_fn fn, v
         watchers_.erase(id);
         return code;
     }
-    fds_.add(fd);
+    fds_.take(fd, id);
     if (out)
         *out = id;
     return 0;
@@ -41,6 +41,8 @@ int WatcherSet::modify(csploop_id id, uint32_t events) {
         return CSPLOOP_EBADID;
     if (events & ~all)
         return CSPLOOP_EINVAL;
+    if (fds_.owner(watcher->fd) != id)
+        return CSPLOOP_EBADF; // closed behind our back, and the number is another's
     const bool was_on = watcher->events & both;
     const bool on = events & both;
     int code = 0;
@@ -53,13 +55,16 @@ int WatcherSet::modify(csploop_id id, uint32_t events) {
     return code;
 }
 
+void WatcherSet::forget(csploop_id id, const Watcher &watcher) {
+    if (fds_.release(watcher.fd, id) && (watcher.events & both))
+        poller_.remove(watcher.fd);
+}
+
 int WatcherSet::unwatch(csploop_id id) {
     Watcher *const watcher = watchers_.find(id);
     if (!watcher)
         return CSPLOOP_EBADID;
-    if (watcher->events & both)
-        poller_.remove(watcher->fd);
-    fds_.remove(watcher->fd);
+    forget(id, *watcher);
     watchers_.erase(id);
     return 0;
 }
@@ -74,10 +79,7 @@ void WatcherSet::on_ready(csploop_id id, uint32_t events) {
 }
 
 void WatcherSet::close_all() {
-    watchers_.for_each([&](csploop_id, Watcher &watcher) {
-        if (watcher.events & both)
-            poller_.remove(watcher.fd);
-    });
+    watchers_.for_each([&](csploop_id id, Watcher &watcher) { forget(id, watcher); });
     watchers_.clear();
 }
 

@@ -32,6 +32,8 @@ private:
         void *arg = nullptr;
     };
 
+    void forget(csploop_id id, const Watcher &watcher);
+
     Poller &poller_;
     FdSet &fds_;
     Completions &completions_;
