@@ -115,8 +115,8 @@ def disturbance(results: Results) -> str:
     if middle < QUIET:
         return ""
     return (
-        f"The machine was not quiet: for {100 * middle:.0f} % of the time (median of the echo windows) something "
-        "else had the server's CPU or the client's. Throughput and latency mean little then."
+        f"The machine was not quiet: for {100 * middle:.0f} % of the time (median of the echo windows) "
+        "something else had the server's CPU or the client's. Throughput and latency mean little then."
     )
 
 

@@ -17,7 +17,8 @@ PAUSE = 0.0003
 def run_beside(loop: asyncio.AbstractEventLoop, work: Callable[[], None], threads: int = 1) -> None:
     """Runs the loop while the threads do their work; the work stops the loop."""
     workers = [threading.Thread(target=work) for _ in range(threads)]
-    loop.call_soon(lambda: [worker.start() for worker in workers])
+    for worker in workers:
+        loop.call_soon(worker.start)
     loop.run_forever()
     for worker in workers:
         worker.join()
