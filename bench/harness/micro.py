@@ -75,5 +75,7 @@ def work(
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines()
         raise BenchError(lines[-1] if lines else f"exit code {done.returncode}")
-    found: dict[str, float | str] = json.loads(done.stdout)
-    return {name: value if isinstance(value, str) else {"value": value} for name, value in found.items()}
+    found: dict[str, float | str | None] = json.loads(done.stdout)
+    return {
+        name: {"value": value} if isinstance(value, (int, float)) else value for name, value in found.items()
+    }

@@ -9,8 +9,8 @@ from typing import Union
 from .contenders import Contender
 
 Figures = dict[str, float]
-Outcome = Union[Figures, str]
-"""What was measured, or why nothing was."""
+Outcome = Union[Figures, str, None]
+"""What was measured, why nothing was, or None where there is nothing to measure."""
 
 PYTHON_RATIOS = tuple(("csploop", other) for other in ("uvloop", "asyncio", "rloop"))
 

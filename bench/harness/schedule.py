@@ -101,5 +101,5 @@ def perform(record: Record, section: Section, contender: Contender, job: Job) ->
         outcome = outcomes.get(row, "the worker gave no figure")
         if isinstance(outcome, str):
             record.fail(section.name, row, contender.label, outcome)
-        else:
+        elif outcome is not None:
             record.add(section.name, row, contender.label, outcome)

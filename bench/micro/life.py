@@ -7,7 +7,7 @@ import gc
 import os
 import time
 
-from .registry import LoopFactory, micro
+from .registry import LoopFactory, NotApplicable, micro
 
 
 async def nothing() -> None:
@@ -68,16 +68,14 @@ def memory_used(factory: LoopFactory, count: int) -> float:
 
 @micro("memory", "heap of a fresh core (csploop_heap_bytes)", unit="bytes", count=1, repeats=0)
 def memory_core(factory: LoopFactory, count: int) -> float:
-    try:
-        from csploop._ffi import ffi, lib
-    except ImportError:
-        raise NotImplementedError("only csploop has it") from None
     if factory.__module__.split(".")[0] != "csploop":
-        raise NotImplementedError("only csploop has it")
+        raise NotApplicable
+    from csploop._ffi import ffi, lib
+
     loop = ffi.new("csploop_t **")
     code = lib.csploop_new(loop, ffi.NULL)
     if code < 0:
-        raise OSError(f"csploop_new: {code}")
+        raise OSError(-code, "csploop_new")
     try:
         return float(lib.csploop_heap_bytes(loop[0]))
     finally:

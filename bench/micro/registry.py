@@ -13,6 +13,10 @@ Body = Callable[[LoopFactory, int], float]
 """Does `count` operations on a loop of its own; returns the cost of one in the benchmark's unit."""
 
 
+class NotApplicable(Exception):
+    """The benchmark asks for something that this loop does not have and need not have."""
+
+
 @dataclass(frozen=True)
 class Micro:
     name: str

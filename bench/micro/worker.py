@@ -2,7 +2,8 @@
 
     python worker.py --loop uvloop --group tasks [--scale 0.2] [--only NAME]
 
-A value is the median of the repeats, or a text that says why there is none.
+A value is the median of the repeats, null where there is nothing to measure, or a text that says why there
+is none.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from micro import callbacks, life, tasks, threads, timers  # noqa: F401  (they fill the registry)
-from micro.registry import MICROS, LoopFactory, Micro
+from micro.registry import MICROS, LoopFactory, Micro, NotApplicable
 
 
 def run(micro: Micro, factory: LoopFactory, scale: float) -> float:
@@ -53,14 +54,14 @@ def main() -> None:
     arguments = parser.parse_args()
     allow_many_files()
     factory: LoopFactory = importlib.import_module(arguments.loop).new_event_loop
-    figures: dict[str, float | str] = {}
+    figures: dict[str, float | str | None] = {}
     for micro in MICROS.values():
         if micro.group != arguments.group or arguments.only not in (None, micro.name):
             continue
         try:
             figures[micro.name] = run(micro, factory, arguments.scale)
-        except NotImplementedError as error:
-            figures[micro.name] = str(error) or "not implemented"
+        except NotApplicable:
+            figures[micro.name] = None
         except Exception as error:  # a contender that fails must not hide the others: the harness reports it
             figures[micro.name] = f"failed: {type(error).__name__}: {error}"
     print(json.dumps(figures), flush=True)
