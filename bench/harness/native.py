@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import shlex
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from .failure import BenchError
@@ -39,19 +41,23 @@ def package_version(package: str) -> str:
 
 
 def compile_program(name: str, sources: list[Path], flags: list[str] | None = None) -> Path:
-    """The program's path; built again only when something it is made of is newer, or the flags differ."""
-    program = BUILD / name
-    stamp = BUILD / f"{name}.command"
-    command = [*compiler(), *FLAGS, "-o", str(program), *map(str, sources), *(flags or [])]
-    newest = max(path.stat().st_mtime for path in with_headers(sources))
+    """The program's path; built again only when something that it is made of is newer.
+
+    Its name tells the command, so that runs against different libraries do not take each other's programs.
+    """
+    command = [*compiler(), *FLAGS, *map(str, sources), *(flags or [])]
     line = shlex.join(command)
-    if program.exists() and stamp.exists() and stamp.read_text() == line and program.stat().st_mtime > newest:
+    program = BUILD / f"{name}-{hashlib.sha256(line.encode()).hexdigest()[:8]}"
+    newest = max(path.stat().st_mtime for path in with_headers(sources))
+    if program.exists() and program.stat().st_mtime > newest:
         return program
     BUILD.mkdir(exist_ok=True)
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise BenchError(f"building {name} failed:\n{line}\n{done.stderr.strip()}")
-    stamp.write_text(line)
+    with tempfile.TemporaryDirectory(dir=BUILD) as directory:
+        fresh = Path(directory, name)
+        done = subprocess.run([*command, "-o", str(fresh)], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise BenchError(f"building {name} failed:\n{line}\n{done.stderr.strip()}")
+        fresh.rename(program)
     return program
 
 
