@@ -1,4 +1,4 @@
-"""What the documents show is true: Python listings run; C and C++ ones are parts of examples that are built."""
+"""What the documents show is true: Python listings run, C and C++ ones are parts of examples."""
 
 from __future__ import annotations
 
