@@ -3,8 +3,8 @@
     csploop.run(main())                                          # instead of asyncio.run
     asyncio.Runner(loop_factory=csploop.new_event_loop)          # or where a loop factory is asked for
 
-Everything real is in private modules; this one says what is public. `csploop.lowlevel` is for people who build a loop
-of their own on the C ABI.
+Everything real is in private modules; this one says what is public. `csploop.lowlevel` is for people who
+build a loop of their own on the C ABI.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What differs between the Pythons that csploop runs on. The only place that knows their versions.
 
-Where a difference shows in a signature, the signature is asked, because patch releases change such things too.
+Where a difference shows in a signature, the signature is asked, because patch releases change such things
+too.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import asyncio
 import inspect
 import sys
 from asyncio import base_events, coroutines, format_helpers, sslproto
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     import socket
@@ -68,10 +69,10 @@ def make_server(
     loop: asyncio.AbstractEventLoop,
     sockets: list[socket.socket],
     protocol_factory: Callable[[], asyncio.BaseProtocol],
-    ssl_context: Optional[ssl.SSLContext],
+    ssl_context: ssl.SSLContext | None,
     backlog: int,
-    ssl_handshake_timeout: Optional[float],
-    ssl_shutdown_timeout: Optional[float],
+    ssl_handshake_timeout: float | None,
+    ssl_shutdown_timeout: float | None,
 ) -> Any:
     """asyncio's Server for sockets that are bound."""
     arguments: list[Any] = [loop, sockets, protocol_factory, ssl_context, backlog, ssl_handshake_timeout]
@@ -102,16 +103,16 @@ def make_ssl_protocol(
     ssl_context: Any,
     waiter: Any,
     server_side: bool,
-    server_hostname: Optional[str],
-    ssl_handshake_timeout: Optional[float],
-    ssl_shutdown_timeout: Optional[float],
+    server_hostname: str | None,
+    ssl_handshake_timeout: float | None,
+    ssl_shutdown_timeout: float | None,
 ) -> Any:
     """asyncio's TLS protocol; where it knows no shutdown timeout, that argument has no effect."""
     keywords: dict[str, Any] = {"ssl_handshake_timeout": ssl_handshake_timeout}
     if _SSL_HAS_SHUTDOWN_TIMEOUT:
         keywords["ssl_shutdown_timeout"] = ssl_shutdown_timeout
     return sslproto.SSLProtocol(
-        loop,  # type: ignore[arg-type]  # asyncio asks for its base class, which Loop is
+        loop,
         protocol,
         ssl_context,
         waiter,
@@ -122,7 +123,7 @@ def make_ssl_protocol(
 
 
 def format_callback(callback: Any, args: Any, debug: bool) -> str:
-    """The text asyncio puts into messages for a callback; newer versions show arguments in debug mode only."""
+    """The text asyncio puts into messages for a callback; newer ones show arguments in debug mode only."""
     if _FORMAT_HAS_DEBUG:
         return _format_source(callback, args, debug=debug)
     return _format_source(callback, args)

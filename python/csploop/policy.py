@@ -1,20 +1,23 @@
 """Event loop policies, for programs that need them. Python 3.14 deprecates policies and 3.16 has none.
 
-New code uses `csploop.run`, `csploop.new_event_loop` or `asyncio.Runner(loop_factory=csploop.new_event_loop)`.
-On a Python without policies this module cannot be imported, and the names that come from it are absent.
+New code uses `csploop.run`, `csploop.new_event_loop` or
+`asyncio.Runner(loop_factory=csploop.new_event_loop)`. On a Python without policies this module cannot be
+imported, and the names that come from it are absent.
 """
 
 from __future__ import annotations
 
 import asyncio
 import warnings
-from typing import Any, Optional
+from typing import Any
 
 from csploop import _compat
 from csploop._loop.base import Loop, new_event_loop
 
 if not _compat.POLICIES_EXIST:
-    raise ImportError("this Python has no event loop policies; use csploop.run or loop_factory=csploop.new_event_loop")
+    raise ImportError(
+        "this Python has no event loop policies; use csploop.run or loop_factory=csploop.new_event_loop"
+    )
 
 __all__ = ["EventLoopPolicy", "install", "is_installed", "uninstall"]
 
@@ -29,14 +32,14 @@ class EventLoopPolicy(_Base):  # type: ignore[misc]  # the base depends on the v
 
 
 # The policy that was there before install(), for uninstall().
-_previous: Optional[asyncio.AbstractEventLoopPolicy] = None
+_previous: asyncio.AbstractEventLoopPolicy | None = None
 
 
 def _warn(what: str) -> None:
     if _compat.POLICIES_ARE_DEPRECATED:
         warnings.warn(
-            f"csploop.{what}() sets an event loop policy, and policies go with Python 3.16; use csploop.run() or"
-            " loop_factory=csploop.new_event_loop",
+            f"csploop.{what}() sets an event loop policy, and policies go with Python 3.16; use csploop.run()"
+            " or loop_factory=csploop.new_event_loop",
             DeprecationWarning,
             stacklevel=3,
         )

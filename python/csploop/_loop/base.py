@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 from asyncio import events
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from csploop._ffi.errors import BusyError, check
 from csploop._loop.connecting import ConnectingMixin
@@ -24,7 +24,7 @@ from csploop._loop.watchers import WatchersMixin
 
 __all__ = ["Loop", "new_event_loop"]
 
-set_running_loop: Callable[[Optional[asyncio.AbstractEventLoop]], None] = events._set_running_loop
+set_running_loop: Callable[[asyncio.AbstractEventLoop | None], None] = events._set_running_loop
 
 
 class Loop(
@@ -42,11 +42,11 @@ class Loop(
     """An asyncio event loop on csploop's core.
 
     poller: None for the best one here, "epoll" or "uv".
-    write: "gather" sends what a turn wrote to a stream with one system call when the turn ends; "immediate" sends
-    each write at once, for code that writes and then blocks the thread.
+    write: "gather" sends what a turn wrote to a stream with one system call when the turn ends; "immediate"
+    sends each write at once, for code that writes and then blocks the thread.
     """
 
-    def __init__(self, *, poller: Optional[str] = None, write: str = "gather") -> None:
+    def __init__(self, *, poller: str | None = None, write: str = "gather") -> None:
         super().__init__(poller=poller, write=write)
         lib = self._lib
         # An edge-triggered registration stays armed on epoll; elsewhere it has to be asked for again.
@@ -61,7 +61,7 @@ class Loop(
             raise RuntimeError("This event loop is already running") from BusyError(code)
         check(code)
         old_hooks = sys.get_asyncgen_hooks()
-        close_gate: Optional[Callable[[], Any]] = None
+        close_gate: Callable[[], Any] | None = None
         try:
             close_gate = self._open_signal_gate()
             self._thread_id = threading.get_ident()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
 import stat
 from asyncio.log import logger
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Union
 
 from csploop._compat import UNIX_SERVER_CLEANS_UP, make_server
 from csploop._loop.state import LoopState
@@ -29,7 +30,7 @@ def _check_unix_socket(sock: socket.socket) -> None:
         raise ValueError(f"A UNIX Domain Stream Socket was expected, got {sock!r}")
 
 
-def _check_timeouts(ssl: Any, handshake: Optional[float], shutdown: Optional[float]) -> None:
+def _check_timeouts(ssl: Any, handshake: float | None, shutdown: float | None) -> None:
     if ssl:
         return
     if handshake is not None:
@@ -45,10 +46,10 @@ class ConnectingMixin(LoopState):
         path: Path = None,
         *,
         ssl: Any = None,
-        sock: Optional[socket.socket] = None,
-        server_hostname: Optional[str] = None,
-        ssl_handshake_timeout: Optional[float] = None,
-        ssl_shutdown_timeout: Optional[float] = None,
+        sock: socket.socket | None = None,
+        server_hostname: str | None = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
     ) -> tuple[asyncio.BaseTransport, asyncio.BaseProtocol]:
         assert server_hostname is None or isinstance(server_hostname, str)
         if ssl and server_hostname is None:
@@ -79,16 +80,16 @@ class ConnectingMixin(LoopState):
         transport, protocol = await connect(sock, protocol_factory, ssl, server_hostname, **timeouts)
         return transport, protocol
 
-    async def create_unix_server(  # type: ignore[override]
+    async def create_unix_server(
         self,
         protocol_factory: Factory,
         path: Path = None,
         *,
-        sock: Optional[socket.socket] = None,
+        sock: socket.socket | None = None,
         backlog: int = 100,
         ssl: Any = None,
-        ssl_handshake_timeout: Optional[float] = None,
-        ssl_shutdown_timeout: Optional[float] = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
         start_serving: bool = True,
         cleanup_socket: bool = UNIX_SERVER_CLEANS_UP,
     ) -> Any:
@@ -106,10 +107,8 @@ class ConnectingMixin(LoopState):
         if cleanup_socket:
             name = sock.getsockname()
             if _is_named(name):
-                try:
+                with contextlib.suppress(FileNotFoundError):  # removed already: nothing to clean up
                     self._unix_paths[sock] = (name, os.stat(name).st_ino)
-                except FileNotFoundError:
-                    pass  # removed already, so there is nothing to clean up
         sock.setblocking(False)
         server = make_server(
             self, [sock], protocol_factory, ssl, backlog, ssl_handshake_timeout, ssl_shutdown_timeout

@@ -1,7 +1,7 @@
 """Where loops get the C library from, so that a test can count how often they call it.
 
-A loop asks `library` once, when it is made. Outside of `counting` it gets the library itself: counting costs nothing
-unless somebody counts.
+A loop asks `library` once, when it is made. Outside of `counting` it gets the library itself: counting costs
+nothing unless somebody counts.
 """
 
 from __future__ import annotations

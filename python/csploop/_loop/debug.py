@@ -8,7 +8,7 @@ from asyncio import base_events
 from asyncio.log import logger
 from collections.abc import Iterator
 from contextvars import Context
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from csploop._compat import format_callback
 from csploop._ffi.errors import ForkedError
@@ -30,7 +30,7 @@ class DebugMixin(LoopState):
             raise ForkedError(self._lib.CSPLOOP_ECHILD)
 
     def _call_soon_checked(
-        self, callback: Callable[..., object], args: Any, context: Optional[Context], method: str
+        self, callback: Callable[..., object], args: Any, context: Context | None, method: str
     ) -> asyncio.Handle:
         """call_soon and call_soon_threadsafe while the loop is in debug mode, closed or forked."""
         self._check_closed()
@@ -46,8 +46,9 @@ class DebugMixin(LoopState):
 
     def _callback_failed(self, handle: Any, exc: BaseException) -> None:
         """Reports the exception of a callback, in asyncio's words."""
+        callback = format_callback(handle._callback, handle._args, self._debug)
         context = {
-            "message": f"Exception in callback {format_callback(handle._callback, handle._args, self._debug)}",
+            "message": f"Exception in callback {callback}",
             "exception": exc,
             "handle": handle,
         }

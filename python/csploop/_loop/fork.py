@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
 import signal
 
@@ -25,11 +26,10 @@ def _in_child() -> None:
         loop._dirty.clear()
         gate = loop._signal_gate
         if gate is not None and loop._thread_id is not None:
-            try:
-                # The other end of the pair is the parent's, too: a byte there would wake the wrong process.
+            # The other end of the pair is the parent's, too: a byte there would wake the wrong process.
+            # ValueError: the fork came from another thread than the main one, which has no such descriptor.
+            with contextlib.suppress(ValueError):
                 signal.set_wakeup_fd(gate.previous)
-            except ValueError:
-                pass  # the fork came from another thread than the main one, which has no wakeup descriptor
 
 
 def _at_exit() -> None:

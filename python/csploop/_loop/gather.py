@@ -1,8 +1,9 @@
-"""What goes into a turn: timers, the writes of each stream gathered into one submission, and the other requests.
+"""What goes into a turn: timers, the writes of each stream gathered into one submission, and the other
+requests.
 
-Small writes of all streams are joined into one bytes object, which is the turn's out slab; nothing is copied when
-there is only one. Large ones go by reference: their memory stays in `_references` until the core says WRITTEN.
-Only immutable bytes get here (the transports copy everything else).
+Small writes of all streams are joined into one bytes object, which is the turn's out slab; nothing is copied
+when there is only one. Large ones go by reference: their memory stays in `_references` until the core says
+WRITTEN. Only immutable bytes get here (the transports copy everything else).
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class GatherMixin(LoopState):
     def _gather_large(
         self, stream: Any, offset: int, position: int, parts: list[bytes]
     ) -> tuple[int, int, list[bytes]]:
-        """Packs a stream's writes when there are many bytes: large ones by reference, runs of small ones joined."""
+        """Packs many bytes of one stream: large writes by reference, runs of small ones joined."""
         view = self._submissions_view
         end = self._submissions_end
         id = stream._id

@@ -1,13 +1,14 @@
 """asyncio's handles, with what the core needs to know about a timer.
 
-The loop makes them by `__new__` and fills the slots itself, because a constructor call costs as much as the rest of
-`call_soon` (bench: call_soon). In debug mode the ordinary constructor runs, which records where the handle was made.
+The loop makes them by `__new__` and fills the slots itself, because a constructor call costs as much as the
+rest of `call_soon` (bench: call_soon). In debug mode the ordinary constructor runs, which records where the
+handle was made.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     from contextvars import Context
@@ -21,25 +22,25 @@ class Handle(asyncio.Handle):
     __slots__ = ()
 
     if TYPE_CHECKING:
-        _callback: Optional[Callable[..., object]]  # type: ignore[assignment]
+        _callback: Callable[..., object] | None
         _args: Any
         _context: Context
         _loop: Any
-        _repr: Optional[str]
+        _repr: str | None
         _source_traceback: Any
 
 
 class TimerHandle(asyncio.TimerHandle):
-    """A callback that waits for its time. `_deadline` is that time in ns, `_id` its name in the core (0: none yet)."""
+    """A callback that waits for its time: `_deadline` in ns, `_id` its name in the core, if it is there."""
 
     __slots__ = ("_deadline", "_id")
 
     if TYPE_CHECKING:
-        _callback: Optional[Callable[..., object]]  # type: ignore[assignment]
+        _callback: Callable[..., object] | None
         _args: Any
         _context: Context
         _loop: Any
-        _repr: Optional[str]
+        _repr: str | None
         _source_traceback: Any
         _when: float
         _scheduled: bool

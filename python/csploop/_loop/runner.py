@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, TypeVar
 
 from csploop._loop.base import new_event_loop
 
@@ -22,7 +22,7 @@ if sys.version_info >= (3, 11):
     class Runner(asyncio.Runner):
         """asyncio.Runner with a csploop loop, unless loop_factory makes another one."""
 
-        def __init__(self, *, debug: Optional[bool] = None, loop_factory: Optional[LoopFactory] = None) -> None:
+        def __init__(self, *, debug: bool | None = None, loop_factory: LoopFactory | None = None) -> None:
             super().__init__(debug=debug, loop_factory=loop_factory or new_event_loop)
 
 else:
@@ -32,13 +32,11 @@ else:
 def run(
     main: Coroutine[Any, Any, T],
     *,
-    loop_factory: Optional[LoopFactory] = None,
-    debug: Optional[bool] = None,
+    loop_factory: LoopFactory | None = None,
+    debug: bool | None = None,
 ) -> T:
-    """asyncio.run on a csploop loop (or the one that loop_factory makes): runs `main` and returns its result."""
+    """asyncio.run on a csploop loop, or on the one that loop_factory makes: returns the result of `main`."""
     if asyncio._get_running_loop() is not None:
         raise RuntimeError("csploop.run() cannot be called from a running event loop")
     with Runner(debug=debug, loop_factory=loop_factory) as runner:
         return runner.run(main)
-
-

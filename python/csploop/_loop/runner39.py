@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Coroutine
 from types import FrameType
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, TypeVar
 
 from csploop._loop.base import new_event_loop
 
@@ -26,16 +26,16 @@ class Runner:
     def __init__(
         self,
         *,
-        debug: Optional[bool] = None,
-        loop_factory: Optional[Callable[[], asyncio.AbstractEventLoop]] = None,
+        debug: bool | None = None,
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
     ) -> None:
         self._debug = debug
         self._factory = loop_factory or new_event_loop
-        self._loop: Optional[asyncio.AbstractEventLoop] = None
-        self._context: Optional[contextvars.Context] = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._context: contextvars.Context | None = None
         self._closed = False
         self._interrupts = 0
-        self._task: Optional[asyncio.Task[Any]] = None
+        self._task: asyncio.Task[Any] | None = None
 
     def __enter__(self) -> Runner:
         self.get_loop()
@@ -54,7 +54,7 @@ class Runner:
             self._context = contextvars.copy_context()
         return self._loop
 
-    def run(self, coro: Coroutine[Any, Any, T], *, context: Optional[contextvars.Context] = None) -> T:
+    def run(self, coro: Coroutine[Any, Any, T], *, context: contextvars.Context | None = None) -> T:
         if not asyncio.iscoroutine(coro):
             raise ValueError(f"a coroutine was expected, got {coro!r}")
         if asyncio._get_running_loop() is not None:
@@ -102,7 +102,7 @@ class Runner:
 
         return restore
 
-    def _on_sigint(self, signum: int, frame: Optional[FrameType]) -> None:
+    def _on_sigint(self, signum: int, frame: FrameType | None) -> None:
         self._interrupts += 1
         task, loop = self._task, self._loop
         if self._interrupts == 1 and task is not None and loop is not None and not task.done():

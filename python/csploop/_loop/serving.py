@@ -1,8 +1,8 @@
 """Listening sockets: asyncio's Server makes and owns them, the core accepts on them.
 
-A connection arrives as an ACCEPT record with its stream already in the core; Python wraps the descriptor in a socket
-object and builds transport and protocol around both. When descriptors run out the core pauses the listener, and it
-is resumed a second later.
+A connection arrives as an ACCEPT record with its stream already in the core; Python wraps the descriptor in a
+socket object and builds transport and protocol around both. When descriptors run out the core pauses the
+listener, and it is resumed a second later.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import socket
 from asyncio import constants, trsock
 from asyncio.log import logger
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable
 
 from csploop._compat import make_ssl_protocol
 from csploop._ffi import ffi, lib
@@ -48,16 +48,27 @@ TCP_OPTIONS = stream_options(KEEP_FD | NODELAY)
 class Listener:
     """A listening socket in the core, and what to do with the connections that come."""
 
-    __slots__ = ("arguments", "context", "factory", "fd", "id", "loop", "open", "server", "sock", "sslcontext")
+    __slots__ = (
+        "arguments",
+        "context",
+        "factory",
+        "fd",
+        "id",
+        "loop",
+        "open",
+        "server",
+        "sock",
+        "sslcontext",
+    )
 
     def __init__(
         self,
         loop: LoopState,
         factory: Callable[[], asyncio.BaseProtocol],
         sock: socket.socket,
-        sslcontext: Optional[ssl.SSLContext],
+        sslcontext: ssl.SSLContext | None,
         server: Any,
-        timeouts: dict[str, Optional[float]],
+        timeouts: dict[str, float | None],
     ) -> None:
         self.loop = loop
         self.factory = factory
@@ -89,7 +100,7 @@ class Listener:
             sock = socket.socket(family, self.sock.type, self.sock.proto, fileno=fd)
         except OSError as exc:
             self.refuse(stream, fd)
-            self.report(exc)
+            self.report_in_debug(exc)
             return
         sock.setblocking(False)
         if loop._debug:
@@ -107,6 +118,7 @@ class Listener:
             self.give_up(stream, sock)
             raise
         except BaseException as exc:
+            # asyncio tells of a failing factory in debug mode only; but that is a bug of the program.
             self.give_up(stream, sock)
             self.report(exc, protocol=protocol)
             return
@@ -119,14 +131,17 @@ class Listener:
             raise
         except BaseException as exc:
             transport.close()
-            self.report(exc, protocol=protocol, transport=transport)
+            self.report_in_debug(exc, protocol=protocol, transport=transport)
 
     def report(self, exc: BaseException, **details: Any) -> None:
-        """Trouble with one connection is the peer's affair; only debug mode tells, as in asyncio."""
+        context = {"message": "Error on transport creation for incoming connection", "exception": exc}
+        context.update((key, value) for key, value in details.items() if value is not None)
+        self.loop.call_exception_handler(context)
+
+    def report_in_debug(self, exc: BaseException, **details: Any) -> None:
+        """A failed handshake is the peer's affair: only debug mode tells, as in asyncio."""
         if self.loop._debug:
-            context = {"message": "Error on transport creation for incoming connection", "exception": exc}
-            context.update((key, value) for key, value in details.items() if value is not None)
-            self.loop.call_exception_handler(context)
+            self.report(exc, **details)
 
     def refuse(self, stream: int, fd: int) -> None:
         """Ends a connection that has no transport."""
@@ -145,7 +160,7 @@ class Listener:
             {
                 "message": "socket.accept() out of system resource",
                 "exception": exc,
-                "socket": trsock.TransportSocket(self.sock),  # type: ignore[attr-defined]
+                "socket": trsock.TransportSocket(self.sock),
             }
         )
         self.loop.call_later(constants.ACCEPT_RETRY_DELAY, self.resume)
@@ -160,11 +175,11 @@ class ServingMixin(LoopState):
         self,
         protocol_factory: Callable[[], asyncio.BaseProtocol],
         sock: socket.socket,
-        sslcontext: Optional[ssl.SSLContext] = None,
+        sslcontext: ssl.SSLContext | None = None,
         server: Any = None,
         backlog: int = 100,
-        ssl_handshake_timeout: Optional[float] = None,
-        ssl_shutdown_timeout: Optional[float] = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
     ) -> None:
         """asyncio's Server calls this for each of its sockets."""
         timeouts = {
@@ -203,9 +218,9 @@ class ServingMixin(LoopState):
         self,
         sock: socket.socket,
         protocol: asyncio.BaseProtocol,
-        waiter: Optional[asyncio.Future[None]] = None,
+        waiter: asyncio.Future[None] | None = None,
         *,
-        extra: Optional[dict[str, Any]] = None,
+        extra: dict[str, Any] | None = None,
         server: Any = None,
     ) -> StreamTransport:
         self._ensure_fd_no_transport(sock)
@@ -216,14 +231,14 @@ class ServingMixin(LoopState):
         rawsock: socket.socket,
         protocol: asyncio.BaseProtocol,
         sslcontext: Any,
-        waiter: Optional[asyncio.Future[None]] = None,
+        waiter: asyncio.Future[None] | None = None,
         *,
         server_side: bool = False,
-        server_hostname: Optional[str] = None,
-        extra: Optional[dict[str, Any]] = None,
+        server_hostname: str | None = None,
+        extra: dict[str, Any] | None = None,
         server: Any = None,
-        ssl_handshake_timeout: Optional[float] = None,
-        ssl_shutdown_timeout: Optional[float] = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
         call_connection_made: bool = True,
     ) -> Any:
         self._ensure_fd_no_transport(rawsock)

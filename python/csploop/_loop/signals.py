@@ -1,9 +1,9 @@
 """How a signal ends the loop's sleep in the main thread.
 
-Python runs signal handlers between bytecodes, so a loop that blocks in the kernel must come back for one. A signal
-that arrives just before it blocks interrupts nothing; therefore Python's C handler also writes a byte into a socket
-pair whose other end the loop watches. The pair is made at the first run in the main thread and kept until close; the
-wakeup descriptor is the loop's only while it runs.
+Python runs signal handlers between bytecodes, so a loop that blocks in the kernel must come back for one. A
+signal that arrives just before it blocks interrupts nothing; therefore Python's C handler also writes a byte
+into a socket pair whose other end the loop watches. The pair is made at the first run in the main thread and
+kept until close; the wakeup descriptor is the loop's only while it runs.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class SignalGate:
         loop._owners[self.id] = self
 
     def _on_record(self, kind: int, result: int, offset: int) -> None:
-        """The handlers have run by now, as soon as the turn came back to Python; the bytes have done their work."""
+        """The bytes have done their work: the handlers ran when the turn came back to Python."""
         try:
             data = self.inner.recv(4096)
         except (BlockingIOError, InterruptedError):

@@ -1,8 +1,8 @@
 """sock_recv, sock_sendall and their kin: coroutines over the user's own non-blocking sockets.
 
-Each tries the system call first. Only when it would block does the operation wait, on an edge-triggered registration
-that is kept for the descriptor, so that a socket in steady use is registered once. The registration remembers the
-socket object: a number that came back for another socket is registered anew.
+Each tries the system call first. Only when it would block does the operation wait, on an edge-triggered
+registration that is kept for the descriptor, so that a socket in steady use is registered once. The
+registration remembers the socket object: a number that came back for another socket is registered anew.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import socket
 import weakref
 from asyncio import base_events
 from collections import deque
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from csploop._ffi import ffi, lib
 from csploop._ffi.errors import check
@@ -157,7 +157,7 @@ class SocketsMixin(LoopState):
             sock.connect(address)
         except WOULD_BLOCK as exc:
             if exc.errno == errno.EAGAIN:
-                raise  # a Unix listener's queue is full: nothing is under way, and nothing will tell when to retry
+                raise  # a Unix listener's queue is full; nothing is under way that could end
         else:
             return
 
@@ -240,7 +240,7 @@ class SocketsMixin(LoopState):
 
     def _forget_socket(self, fd: int) -> None:
         """Gives the descriptor up, for whoever registers it next."""
-        watch: Optional[SocketWatch] = self._socket_watches.pop(fd, None)
+        watch: SocketWatch | None = self._socket_watches.pop(fd, None)
         if watch is None:
             return
         self._owners.pop(watch.id, None)

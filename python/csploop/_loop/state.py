@@ -1,8 +1,9 @@
 """What a loop consists of. The areas of the loop are mixins over this class; nothing else holds state.
 
-Owner: the thread that runs the loop. Only `_ready.append`, `_sleeping` (read) and `_wake` are for other threads.
-Memory: `_core` holds a reference to the C handle and drops it when nobody in any thread has the object any more.
-Batch, records and submissions are made at the first turn: a loop that is only made and closed costs little.
+Owner: the thread that runs the loop. Only `_ready.append`, `_sleeping` (read) and `_wake` are for other
+threads. Memory: `_core` holds a reference to the C handle and drops it when nobody in any thread has the
+object any more. Batch, records and submissions are made at the first turn: a loop that is only made and
+closed costs little.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import weakref
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable
 
 from csploop._ffi import ffi
 from csploop._ffi.errors import check
@@ -40,7 +41,7 @@ open_loops: weakref.WeakSet[LoopState] = weakref.WeakSet()
 
 
 class EagerDirty(list):  # type: ignore[type-arg]  # list is not generic at run time before 3.9.2 on PyPy
-    """Takes the place of the list of streams with unsent bytes where nothing may wait: it sends at once.
+    """Stands in for the list of streams with unsent bytes where none may wait; sends at once.
 
     It is there while the loop is not running (no turn would come to send) and always with write="immediate".
     """
@@ -67,8 +68,8 @@ class LoopState(asyncio.BaseEventLoop):
         _ready: deque[Any]
         _stopping: bool
         _debug: bool
-        _thread_id: Optional[int]
-        _current_handle: Optional[asyncio.Handle]
+        _thread_id: int | None
+        _current_handle: asyncio.Handle | None
 
         def _check_closed(self) -> None: ...
         def _check_running(self) -> None: ...
@@ -93,7 +94,7 @@ class LoopState(asyncio.BaseEventLoop):
         def _dispatch_checked(self, items: Iterator[Any]) -> None: ...
         def _run_ready_checked(self, todo: int) -> None: ...
         def _call_soon_checked(
-            self, callback: Callable[..., object], args: Any, context: Optional[Context], method: str
+            self, callback: Callable[..., object], args: Any, context: Context | None, method: str
         ) -> asyncio.Handle: ...
         def _run_handle(self, handle: Any) -> None: ...
         def _callback_failed(self, handle: Any, exc: BaseException) -> None: ...
@@ -109,7 +110,7 @@ class LoopState(asyncio.BaseEventLoop):
         def _open_signal_gate(self) -> Callable[[], None]: ...
         def _close_signal_gate(self) -> None: ...
 
-    def __init__(self, *, poller: Optional[str] = None, write: str = "gather") -> None:
+    def __init__(self, *, poller: str | None = None, write: str = "gather") -> None:
         if poller not in POLLERS:
             raise ValueError(f"poller must be None, 'epoll' or 'uv', not {poller!r}")
         if write not in WRITE_MODES:
@@ -121,7 +122,7 @@ class LoopState(asyncio.BaseEventLoop):
         self._forked = False
         # True while the loop's thread may be asleep in the kernel; see threads.py.
         self._sleeping = False
-        self._unfinished: Optional[Iterator[Any]] = None
+        self._unfinished: Iterator[Any] | None = None
 
         self._batch: Any = None
         self._records: Any = None
@@ -140,8 +141,8 @@ class LoopState(asyncio.BaseEventLoop):
         # Everything that has records of its own, by id.
         self._owners: dict[int, Any] = {}
         self._gathered: list[StreamTransport] = []
-        self._eager: list[StreamTransport] = EagerDirty(self)
-        self._dirty = self._eager
+        self._eager = EagerDirty(self)
+        self._dirty: list[StreamTransport] = self._eager
         self._immediate = write == "immediate"
         # (id, op, flags): requests that are not writes and not timers, in order.
         self._ops: list[tuple[int, int, int]] = []

@@ -1,15 +1,15 @@
 """What other threads may do: append to the ready queue and, if the loop sleeps, wake it.
 
-No lost wake-up: the loop's thread sets `_sleeping` and then looks at the queue once more before it blocks; a producer
-appends and then looks at `_sleeping`. Under the GIL one of the two sees the other. Without a GIL producers always
-ring, and the core coalesces.
+No lost wake-up: the loop's thread sets `_sleeping` and then looks at the queue once more before it blocks; a
+producer appends and then looks at `_sleeping`. Under the GIL one of the two sees the other. Without a GIL
+producers always ring, and the core coalesces.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextvars import Context, copy_context
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from csploop._compat import HAS_GIL
 from csploop._loop.handles import Handle
@@ -22,7 +22,7 @@ new_handle = Handle.__new__
 
 class ThreadsMixin(LoopState):
     def call_soon_threadsafe(  # type: ignore[override]
-        self, callback: Callable[..., object], *args: Any, context: Optional[Context] = None
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         handle: asyncio.Handle
         if self._slow:

@@ -1,14 +1,14 @@
 """Timers. The core keeps and orders them; Python keeps the handles by id.
 
-A timer travels with the submissions of the next turn, so that one which is cancelled before costs the core nothing.
-Times are time.monotonic() seconds outside and ns inside, always rounded up: no timer fires early.
+A timer travels with the submissions of the next turn, so that one which is cancelled before costs the core
+nothing. Times are time.monotonic() seconds outside and ns inside, always rounded up: no timer fires early.
 """
 
 from __future__ import annotations
 
 import time
 from contextvars import Context, copy_context
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from csploop._ffi import ffi
 from csploop._ffi.errors import check
@@ -40,21 +40,21 @@ class TimersMixin(LoopState):
     time = staticmethod(time.monotonic)
 
     def call_later(  # type: ignore[override]  # asyncio's stub has generic arguments, which 3.9 cannot say
-        self, delay: float, callback: Callable[..., object], *args: Any, context: Optional[Context] = None
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> TimerHandle:
         if delay is None:
             raise TypeError("delay must not be None")
         return self._call_at(monotonic() + delay, callback, args, context, "call_later")
 
     def call_at(  # type: ignore[override]
-        self, when: float, callback: Callable[..., object], *args: Any, context: Optional[Context] = None
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> TimerHandle:
         if when is None:
             raise TypeError("when cannot be None")
         return self._call_at(when, callback, args, context, "call_at")
 
     def _call_at(
-        self, when: float, callback: Callable[..., object], args: Any, context: Optional[Context], method: str
+        self, when: float, callback: Callable[..., object], args: Any, context: Context | None, method: str
     ) -> TimerHandle:
         scaled = when * 1e9
         # bench: timers. The usual case of to_deadline, without the call.
@@ -78,7 +78,7 @@ class TimersMixin(LoopState):
         return handle
 
     def _call_at_checked(
-        self, when: float, callback: Callable[..., object], args: Any, context: Optional[Context]
+        self, when: float, callback: Callable[..., object], args: Any, context: Context | None
     ) -> TimerHandle:
         self._check_closed()
         if self._debug:

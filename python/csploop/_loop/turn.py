@@ -1,11 +1,12 @@
 """The hot path: the ready queue, the turn, and the dispatch of its batch.
 
-One turn crosses into C once. What was ready before goes first, then the batch in its order; what these schedule
-belongs to the next turn. All bytes of a batch leave the read slab before user code runs, and the rest of a batch
-that an exception interrupts waits in `_unfinished` for the next run.
+One turn crosses into C once. What was ready before goes first, then the batch in its order; what these
+schedule belongs to the next turn. All bytes of a batch leave the read slab before user code runs, and the
+rest of a batch that an exception interrupts waits in `_unfinished` for the next run.
 
-The loops below are written for speed and are the only place that is: local names, no calls that a branch can save.
-bench/hot.py measures them (echo, 100 connections, 1 KiB: the whole of Python has about 1.5 us a message).
+The loops below are written for speed and are the only place that is: local names, no calls that a branch can
+save. bench/hot.py measures them (echo, 100 connections, 1 KiB: the whole of Python has about 1.5 us a
+message).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from contextvars import Context, copy_context
 from itertools import islice
 from operator import length_hint
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from csploop._ffi import ffi
 from csploop._ffi.errors import check
@@ -42,7 +43,7 @@ class TurnMixin(LoopState):
     _sent_at = 0.0
 
     def call_soon(  # type: ignore[override]  # asyncio's stub has generic arguments, which 3.9 cannot say
-        self, callback: Callable[..., object], *args: Any, context: Optional[Context] = None
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Any:
         if self._slow:
             return self._call_soon_checked(callback, args, context, "call_soon")
@@ -63,7 +64,6 @@ class TurnMixin(LoopState):
         lib_turn = self._lib.csploop_turn
         core = self._core
         batch = self._batch
-        records = self._records_view
         ready = self._ready
         next_ready = ready.popleft
         dirty = self._dirty
@@ -85,15 +85,7 @@ class TurnMixin(LoopState):
                 self._sent_at = now = monotonic()
                 poll_by = now + POLL_EVERY
                 if count > 0:
-                    if batch.slab != self._slab_address:
-                        self._map_slab()
-                    slab = self._slab_view
-                    self._unfinished = iter(
-                        [
-                            (id, token, result, offset, kind, slab[offset : offset + result] if kind == READ else None)
-                            for id, token, result, offset, kind, _ in iter_records(records[: count << RECORD_SHIFT])
-                        ]
-                    )
+                    self._unfinished = self._take(count)
                     batch.n_records = 0
                 elif count < 0:
                     check(count)
@@ -118,6 +110,21 @@ class TurnMixin(LoopState):
             if self._stopping:
                 break
 
+    def _take(self, count: int) -> Iterator[Any]:
+        """The batch's records, their bytes copied out of the slab."""
+        batch = self._batch
+        if batch.slab != self._slab_address:
+            self._map_slab()
+        slab = self._slab_view
+        return iter(
+            [
+                (id, token, result, offset, kind, slab[offset : offset + result] if kind == READ else None)
+                for id, token, result, offset, kind, _ in iter_records(
+                    self._records_view[: count << RECORD_SHIFT]
+                )
+            ]
+        )
+
     def _dispatch_rest(self) -> None:
         """Dispatches what is left of the present batch."""
         items = self._unfinished
@@ -133,7 +140,7 @@ class TurnMixin(LoopState):
         timers = self._timers
         dirty = self._dirty
         while length_hint(items):
-            # Subscripts instead of get(): a signal's exception can come after a call, and must not lose an item.
+            # Subscripts, not get(): a signal's exception comes after a call, and must not lose an item.
             for id, token, result, offset, kind, data in islice(items, 8):
                 if kind == READ:
                     try:
@@ -188,15 +195,8 @@ class TurnMixin(LoopState):
         if self._unfinished is not None:
             self._dispatch_rest()
         elif count:
-            # The exception came between the turn and its records' way out of the slab, which is still as it was.
-            self._map_slab()
-            slab = self._slab_view
-            self._unfinished = iter(
-                [
-                    (id, token, result, offset, kind, slab[offset : offset + result] if kind == READ else None)
-                    for id, token, result, offset, kind, _ in iter_records(self._records_view[: count << RECORD_SHIFT])
-                ]
-            )
+            # The exception came before the records had left the slab, which is still as it was.
+            self._unfinished = self._take(count)
             batch.n_records = 0
             self._dispatch_rest()
 

@@ -1,7 +1,8 @@
 """add_reader and add_writer: callbacks while a descriptor is ready.
 
-One core watcher per descriptor serves both directions. It is registered before the call returns, so that a bad
-descriptor is an exception at once. Level-triggered: the callback comes again each turn until the cause is gone.
+One core watcher per descriptor serves both directions. It is registered before the call returns, so that a
+bad descriptor is an exception at once. Level-triggered: the callback comes again each turn until the cause is
+gone.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from contextvars import copy_context
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from csploop._ffi import ffi, lib
 from csploop._ffi.errors import check
@@ -24,7 +25,7 @@ GONE = (lib.CSPLOOP_EBADID, lib.CSPLOOP_EBADF, lib.CSPLOOP_ENOENT)
 
 
 def to_fd(fd: Any) -> int:
-    """The descriptor of a file object, or the number itself; ValueError for what is neither, as selectors say it."""
+    """The descriptor of a file object, or the number itself; ValueError for what is neither."""
     if isinstance(fd, int):
         number = fd
     else:
@@ -46,8 +47,8 @@ class Watcher:
         self.loop = loop
         self.fd = fd
         self.id = 0
-        self.reader: Optional[Handle] = None
-        self.writer: Optional[Handle] = None
+        self.reader: Handle | None = None
+        self.writer: Handle | None = None
 
     def _events(self) -> int:
         return (READ if self.reader is not None else 0) | (WRITE if self.writer is not None else 0)
@@ -122,7 +123,7 @@ class WatchersMixin(LoopState):
         self._narrow(watcher)
         return True
 
-    def _watch(self, fd: int, watcher: Optional[Watcher], event: int, handle: Handle) -> None:
+    def _watch(self, fd: int, watcher: Watcher | None, event: int, handle: Handle) -> None:
         """Registers one more direction; on an exception everything is as before."""
         if watcher is None:
             self._share_socket(fd)

@@ -1,15 +1,14 @@
 """Reading for BufferedProtocol: the protocol's own buffer takes the bytes.
 
-Small reads come through the slab and are copied into the buffer. After a large one the stream is told to announce
-data only (READABLE), and one call reads straight into the buffer, until reads are small again.
+Small reads come through the slab and are copied into the buffer. After a large one the stream is told to
+announce data only (READABLE), and one call reads straight into the buffer, until reads are small again.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable
-
 from csploop._ffi import ffi, lib
 from csploop._loop.words import OP_READ_START, READ_READY, READ_SLAB
+from csploop._transports.state import StreamState
 
 __all__ = ["BufferedReading"]
 
@@ -21,25 +20,8 @@ SMALL_READ = 16 * 1024
 SMALL_READS = 4
 
 
-class BufferedReading:
-    """A mixin of StreamTransport."""
-
+class BufferedReading(StreamState):
     __slots__ = ()
-
-    if TYPE_CHECKING:
-        _buffered: bool
-        _closing: bool
-        _deliver: Callable[[Any], object]
-        _held: list[Any]
-        _id: int
-        _loop: Any
-        _paused: bool
-        _protocol: Any
-        _read_mode: int
-        _run: Callable[..., Any]
-        _small_reads: int
-
-        def _fatal_error(self, exc: BaseException, message: str = ...) -> None: ...
 
     def _start_buffered(self) -> None:
         self._buffered = False

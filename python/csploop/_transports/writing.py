@@ -1,0 +1,118 @@
+"""The writing side of a stream transport: bytes wait here for the turn's end, and the core for the kernel."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import constants
+from asyncio.log import logger
+from typing import Any
+
+from csploop._loop.words import OP_SHUTDOWN
+from csploop._transports.state import StreamState
+
+__all__ = ["Writing"]
+
+# How many bytes a protocol that was told to pause may add before the next attempt to send.
+PAUSED_ROOM = 64 * 1024
+
+
+class Writing(StreamState):
+    __slots__ = ()
+
+    def write(self, data: Any) -> None:
+        if type(data) is not bytes:
+            data = _to_bytes(data)
+        if self._refuses:
+            self._refuse("write()", "write", bool(data))
+            return
+        if not data:
+            return
+        self._queued = queued = self._queued + len(data)
+        out = self._out
+        out.append(data)
+        if len(out) == 1:
+            self._loop._dirty.append(self)
+        if queued > self._room:
+            self._over_room()
+
+    def writelines(self, list_of_data: Any) -> None:
+        if self._refuses:
+            self._refuse("writelines()", "writelines", bool(list_of_data))
+            return
+        self.write(b"".join(list_of_data))
+
+    def _refuse(self, call: str, verb: str, some: bool) -> None:
+        """The rare answers to a write: exceptions, and silence once the connection is gone."""
+        if self._eof:
+            raise RuntimeError(f"Cannot call {call} after write_eof()")
+        if self._empty_waiter is not None:
+            raise RuntimeError(f"unable to {verb}; sendfile is in progress")
+        if some:
+            if self._conn_lost >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
+                logger.warning("socket.send() raised exception.")
+            self._conn_lost += 1
+
+    def _over_room(self) -> None:
+        """More waits than the high-water mark allows: send now, then see whether the protocol must pause."""
+        loop = self._loop
+        if self._queued:
+            loop._flush()
+        if self._closing:
+            return
+        code = loop._lib.csploop_stream_buffered(loop._core, self._id)
+        self._on_backlog(code if code >= 0 else 0)
+
+    def _on_backlog(self, size: int) -> None:
+        """The core has `size` bytes that it could not send yet."""
+        self._backlog = size
+        if size + self._queued > self._high_water:
+            if not self._protocol_paused and not self._closing:
+                self._maybe_pause_protocol()
+        elif self._protocol_paused:
+            self._maybe_resume_protocol()
+        self._room = PAUSED_ROOM if self._protocol_paused else max(self._high_water - size, 0)
+        if self._empty_waiter is not None and not size and not self._queued and not self._empty_waiter.done():
+            self._empty_waiter.set_result(None)
+
+    def get_write_buffer_size(self) -> int:
+        if self._backlog and not self._closing and self._sock is not None:
+            code = self._loop._lib.csploop_stream_buffered(self._loop._core, self._id)
+            if code >= 0:
+                self._backlog = code
+        return self._queued + self._backlog
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        super().set_write_buffer_limits(high, low)
+        self._room = PAUSED_ROOM if self._protocol_paused else max(self._high_water - self._backlog, 0)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        if self._closing or self._eof:
+            return
+        self._eof = self._refuses = True
+        self._loop._ops.append((self._id, OP_SHUTDOWN, 0))
+
+    def _make_empty_waiter(self) -> asyncio.Future[None]:
+        """asyncio's sendfile waits for this before it uses the socket."""
+        if self._empty_waiter is not None:
+            raise RuntimeError("Empty waiter is already set")
+        if self._queued:
+            self._loop._flush()
+        self._empty_waiter = self._loop.create_future()
+        self._refuses = True
+        code = self._loop._lib.csploop_stream_buffered(self._loop._core, self._id)
+        self._on_backlog(code if code >= 0 else 0)
+        return self._empty_waiter
+
+    def _reset_empty_waiter(self) -> None:
+        self._empty_waiter = None
+        self._refuses = self._eof or self._closing
+
+
+def _to_bytes(data: Any) -> bytes:
+    """A copy of what the user may change before it is sent; TypeError for what is no buffer."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
+    return bytes(data)
