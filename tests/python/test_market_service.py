@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import importlib.util
 import json
@@ -125,6 +126,34 @@ def test_market_service_answers_over_http() -> None:
         out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, err) == (0, "")
     assert numbers(r"HTTP answers (\d+)", out) == [4]
+
+
+def test_market_service_websocket_answers_and_numbers_its_ticks() -> None:
+    import aiohttp  # not at the top: where it is missing, the skip above says so
+
+    async def talk(url: str) -> None:
+        async with aiohttp.ClientSession() as session, session.ws_connect(url + "ws") as ws:
+            for wrong in ("{", "[]", '{"subscribe": 5}', '{"other": 1}'):
+                await ws.send_str(wrong)
+                assert "send {" in (await ws.receive_json())["error"]
+            await ws.send_json({"subscribe": ["KITE", "NOPE"]})
+            answer = await ws.receive_json()
+            assert "NOPE" in answer["error"] and "KITE" in answer["known"]
+
+            await ws.send_json({"subscribe": ["KITE", "RUNE"]})
+            latest = (await ws.receive_json())["subscribed"]
+            assert set(latest) == {"KITE", "RUNE"}
+            for _ in range(50):
+                tick = await ws.receive_json()
+                assert tick["n"] == latest[tick["symbol"]] + 1
+                latest[tick["symbol"]] += 1
+
+    with serving("--clients", "0", "--pollers", "0", "--speed", "1000") as (url, process):
+        asyncio.run(asyncio.wait_for(talk(url), SECONDS))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, err) == (0, "")
+    assert numbers(r"slow consumers (\d+) of (\d+)", out) == [0, 1]
 
 
 BAD = {
