@@ -48,15 +48,14 @@ def failure(results: Results, section: str, row: str, label: str) -> str | None:
 
 def pairs(section: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Contenders to be compared: those of one world whose families are paired."""
-    found = []
-    for ours_family, theirs_family in section["ratios"]:
-        for ours in section["contenders"]:
-            for theirs in section["contenders"]:
-                if (ours["family"], theirs["family"]) == (ours_family, theirs_family) and ours[
-                    "world"
-                ] == theirs["world"]:
-                    found.append((ours, theirs))
-    return found
+    return [
+        (ours, theirs)
+        for ours in section["contenders"]
+        for ours_family, theirs_family in section["ratios"]
+        for theirs in section["contenders"]
+        if ours["world"] == theirs["world"]
+        and (ours["family"], theirs["family"]) == (ours_family, theirs_family)
+    ]
 
 
 def compare(

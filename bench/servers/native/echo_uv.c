@@ -2,6 +2,7 @@
 #include "listen.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -92,6 +93,7 @@ static void on_connection(uv_stream_t *listener, int status) {
 }
 
 int main(int argc, char **argv) {
+    signal(SIGPIPE, SIG_IGN); /* libuv lets a gone peer raise it */
     int fd = listen_as_told(argc, argv);
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
