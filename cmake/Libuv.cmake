@@ -6,16 +6,24 @@ add_library(csploop_libuv INTERFACE)
 if(CSPLOOP_BUNDLED_LIBUV)
     # FETCHCONTENT_SOURCE_DIR_LIBUV names an unpacked source to use instead of the download.
     include(FetchContent)
+    # Populating by hand is deprecated since CMake 3.30, but what replaces it
+    # (EXCLUDE_FROM_ALL in the declaration) came with 3.28.
+    foreach(policy_and_choice IN ITEMS "CMP0135;NEW" "CMP0169;OLD")
+        list(GET policy_and_choice 0 policy)
+        list(GET policy_and_choice 1 choice)
+        if(POLICY ${policy})
+            cmake_policy(SET ${policy} ${choice})
+        endif()
+    endforeach()
     FetchContent_Declare(
         libuv
         URL https://github.com/libuv/libuv/archive/refs/tags/v1.48.0.tar.gz
         URL_HASH SHA256=8c253adb0f800926a6cbd1c6576abae0bc8eb86a4f891049b72f9e5b7dc58f33
-        DOWNLOAD_EXTRACT_TIMESTAMP ON
     )
     set(LIBUV_BUILD_SHARED OFF CACHE BOOL "" FORCE)
     set(LIBUV_BUILD_TESTS OFF CACHE BOOL "" FORCE)
     set(LIBUV_BUILD_BENCH OFF CACHE BOOL "" FORCE)
-    # Not MakeAvailable: that would install libuv's headers and libraries with ours.
+    # Not MakeAvailable: it would install libuv's headers and libraries with ours.
     FetchContent_GetProperties(libuv)
     if(NOT libuv_POPULATED)
         FetchContent_Populate(libuv)
