@@ -6,7 +6,7 @@ using namespace csploop_test;
 class Close : public StreamTest {
 protected:
     // A TCP stream with more unsent than the kernel takes, part of it by reference.
-    Stream stuffed(const std::string &referenced) {
+    Stream stuffed() {
         Stream stream = tcp();
         shrink_buffers(csploop_stream_fd(loop, stream.id));
         EXPECT_EQ(write(stream.id, copied), 0);
@@ -34,7 +34,7 @@ TEST_P(Close, ClosedIsTheLastRecordAndTheIdIsStale) {
 }
 
 TEST_P(Close, DrainSendsEverythingFirst) {
-    Stream stream = stuffed(referenced);
+    Stream stream = stuffed();
     EXPECT_EQ(csploop_stream_close(loop, stream.id, CSPLOOP_CLOSE_DRAIN), 0);
     EXPECT_EQ(write(stream.id, "too late"), CSPLOOP_EPIPE);
     std::string got;
@@ -53,7 +53,7 @@ TEST_P(Close, DrainSendsEverythingFirst) {
 }
 
 TEST_P(Close, AbortDropsWhatIsUnsent) {
-    Stream stream = stuffed(referenced);
+    Stream stream = stuffed();
     finish(stream.id, CSPLOOP_CLOSE_ABORT);
     std::string got;
     for (std::string piece; !(piece = receive(stream.far, 65536)).empty();) got += piece;
@@ -79,7 +79,7 @@ TEST_P(Close, ResetOfASocketThatKnowsNoneJustCloses) {
 }
 
 TEST_P(Close, ASecondCloseMayOnlySharpen) {
-    Stream stream = stuffed(referenced);
+    Stream stream = stuffed();
     EXPECT_EQ(csploop_stream_close(loop, stream.id, CSPLOOP_CLOSE_DRAIN), 0);
     EXPECT_EQ(csploop_stream_close(loop, stream.id, CSPLOOP_CLOSE_DRAIN), CSPLOOP_EALREADY);
     h.settle();
@@ -90,7 +90,7 @@ TEST_P(Close, ASecondCloseMayOnlySharpen) {
 }
 
 TEST_P(Close, NothingIsReadOnceClosing) {
-    Stream stream = stuffed(referenced);
+    Stream stream = stuffed();
     ASSERT_EQ(csploop_stream_read_start(loop, stream.id, CSPLOOP_READ_SLAB), 0);
     EXPECT_EQ(csploop_stream_close(loop, stream.id, CSPLOOP_CLOSE_DRAIN), 0);
     send_all(stream.far, "unheard");
@@ -100,7 +100,7 @@ TEST_P(Close, NothingIsReadOnceClosing) {
 }
 
 TEST_P(Close, APeerThatBreaksDuringADrainEndsIt) {
-    Stream stream = stuffed(referenced);
+    Stream stream = stuffed();
     EXPECT_EQ(csploop_stream_close(loop, stream.id, CSPLOOP_CLOSE_DRAIN), 0);
     reset_on_close(stream.far);
     stream.far.close();
@@ -118,7 +118,7 @@ TEST_P(Close, UnknownFlagsAreRefused) {
 }
 
 TEST_P(Close, ShutdownFollowsTheWritesBeforeIt) {
-    Stream stream = stuffed(referenced);
+    Stream stream = stuffed();
     ASSERT_EQ(csploop_stream_shutdown(loop, stream.id), 0);
     EXPECT_EQ(write(stream.id, "too late"), CSPLOOP_EPIPE);
     EXPECT_EQ(csploop_stream_shutdown(loop, stream.id), CSPLOOP_EPIPE);

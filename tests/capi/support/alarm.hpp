@@ -2,6 +2,8 @@
 // The limit is generous, because nothing but a bug ever meets it.
 #pragma once
 
+#include "sizes.hpp"
+
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -15,7 +17,7 @@ inline char running_test[256] = "";
 
 class Alarm {
 public:
-    static constexpr unsigned limit_seconds = 120;
+    static constexpr unsigned limit_seconds = sized(50u, 110u); // below ctest's own limit, which names no reason
 
     static void start(const char *test) {
         std::strncpy(running_test, test, sizeof running_test - 1);
