@@ -214,7 +214,7 @@ def main() -> int:
         print(f"bench/run.py: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted; nothing was kept", file=sys.stderr)
+        print("\ninterrupted before anything was measured", file=sys.stderr)
         return 130
     return 1 if csploop_failed(found) else 0
 

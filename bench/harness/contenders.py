@@ -28,8 +28,8 @@ for name in sys.argv[1:]:
         number = platform.python_version() if name == "asyncio" else getattr(module, "__version__", None)
         found["loops"][name] = {"version": str(number or version(name))}
         if name == "csploop":
-            ffi = importlib.import_module("csploop._ffi")
-            found["library_directory"] = os.path.dirname(os.path.abspath(ffi.__file__))
+            module = importlib.import_module("csploop._ffi._csploop")
+            found["library_directory"] = os.path.dirname(os.path.abspath(module.__file__))
     except Exception as error:
         found["loops"][name] = {"error": "%s: %s" % (type(error).__name__, error)}
 print(json.dumps(found))

@@ -72,6 +72,8 @@ def about(results: Results) -> str:
         f"{results['rounds']} rounds, echo windows of {results['seconds']} s, {results['when']}"
         + (", a quick run: rough." if results["quick"] else "."),
     ]
+    if results["interrupted"]:
+        lines.append("The run was interrupted: later rows have fewer rounds, or none.")
     disturbed = tables.disturbance(results)
     if disturbed:
         lines.append(disturbed)

@@ -21,8 +21,8 @@ ECHO_NOTE = (
     "client is the same. Where it is slower than a server, that server is less busy and does less a turn."
 )
 COST_NOTE = (
-    "Wall clock, in one thread. libuv has no call_soon: its figure is an idle handle, and its turns ask the "
-    "kernel each time. Its timers are embedded in the caller's memory and count milliseconds."
+    "CPU time. libuv has no call_soon: its figure is an idle handle, and its turns ask the kernel each time. "
+    "Its timers are embedded in the caller's memory and count milliseconds."
 )
 ECHO_SOURCES = {
     "csploop-callback": "echo_csploop.c",

@@ -20,7 +20,7 @@ Results = dict[str, Any]
 def collect(sections: Sequence[Section], record: Record, about: dict[str, Any]) -> Results:
     return {
         "format": FORMAT,
-        "when": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "when": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC"),
         **about,
         "sections": [describe(section) for section in sections],
         **record.as_json(),

@@ -22,6 +22,8 @@ class Record:
     failures: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     """Section, row, contender: why there is no figure (the last reason)."""
 
+    interrupted: bool = False
+
     def add(self, section: str, row: str, contender: str, figures: Figures) -> None:
         self.samples.setdefault(section, {}).setdefault(row, {}).setdefault(contender, []).append(figures)
 
@@ -29,7 +31,7 @@ class Record:
         self.failures.setdefault(section, {}).setdefault(row, {})[contender] = reason
 
     def as_json(self) -> dict[str, Any]:
-        return {"samples": self.samples, "failures": self.failures}
+        return {"samples": self.samples, "failures": self.failures, "interrupted": self.interrupted}
 
 
 class Progress:
@@ -67,19 +69,36 @@ class Progress:
 
 
 def run(sections: Sequence[Section], rounds: int) -> Record:
-    """Rounds are the outermost loop, contenders the innermost: what drifts on the machine drifts for all."""
+    """Rounds are the outermost loop, contenders the innermost: what drifts on the machine drifts for all.
+
+    An interrupt ends the run early and keeps what there is.
+    """
     record = Record()
     plans = [(section, {c.label: section.jobs(c) for c in section.contenders}) for section in sections]
     progress = Progress(rounds * sum(len(jobs) for _, by_label in plans for jobs in by_label.values()))
-    for number in range(rounds):
-        for section, by_label in plans:
-            for index in range(max((len(jobs) for jobs in by_label.values()), default=0)):
-                for contender in rotated(section.contenders, number):
-                    if index < len(by_label[contender.label]):
-                        progress.step(f"round {number + 1}/{rounds}  {section.title}: {contender.label}")
-                        perform(record, section, contender, by_label[contender.label][index])
+    try:
+        for number in range(rounds):
+            for section, by_label in plans:
+                run_section(record, progress, section, by_label, number, rounds)
+    except KeyboardInterrupt:
+        record.interrupted = True
     progress.finish()
     return record
+
+
+def run_section(
+    record: Record,
+    progress: Progress,
+    section: Section,
+    by_label: dict[str, list[Job]],
+    number: int,
+    rounds: int,
+) -> None:
+    for index in range(max((len(jobs) for jobs in by_label.values()), default=0)):
+        for contender in rotated(section.contenders, number):
+            if index < len(by_label[contender.label]):
+                progress.step(f"round {number + 1}/{rounds}  {section.title}: {contender.label}")
+                perform(record, section, contender, by_label[contender.label][index])
 
 
 def rotated(contenders: Sequence[Contender], number: int) -> list[Contender]:

@@ -128,6 +128,8 @@ def report(results: Results) -> str:
             parts.append(f"== {section['title']} ({section['name']})\n{section['note']}")
             parts += [as_text(table) for table in found]
     parts += [text for text in (LEGEND, disturbance(results)) if text]
+    if results["interrupted"]:
+        parts.append("The run was interrupted: later rows have fewer rounds, or none.")
     missing = failures(results)
     if missing:
         parts.append("No figures:\n" + "\n".join(f"  {line}" for line in missing))
