@@ -36,6 +36,7 @@ Bridge *Bridge::ref() {
 void Bridge::unref() {
     if (host_references_.fetch_sub(1, std::memory_order_acq_rel) != 1)
         return;
+    orphaned_.store(true, std::memory_order_release);
     if (!forked())
         close();
     release();
@@ -212,6 +213,8 @@ void Bridge::close() {
     // The loop shall hear of it even when the bridge is empty and was told nothing.
     if (!signaled_.exchange(true, std::memory_order_seq_cst))
         loop_.bridge_signaled(*this);
+    else
+        loop_.wake(); // it has us on its list, but may be asleep since it was drained
 }
 
 void Bridge::abandon() {

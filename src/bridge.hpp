@@ -49,8 +49,11 @@ public:
     std::atomic<Bridge *> next_signaled{nullptr}; // in the loop's list
     bool listed = false;                          // loop's thread: among those it looks at each turn
     bool closed_told = false;                     // loop's thread: CLOSED is on its way
+    // Whether the loop has something to tell of it.
+    bool has_news() const { return !closed_told && (queued() > 0 || is_closed()); }
     bool is_closed() const { return closed_.load(std::memory_order_acquire); }
-    bool is_signaled() const { return signaled_.load(std::memory_order_acquire); }
+    // No host can drain it any more.
+    bool is_orphaned() const { return orphaned_.load(std::memory_order_acquire); }
 
 private:
     struct Bytes { // the item of a bridge of byte strings
@@ -73,6 +76,7 @@ private:
     std::atomic<uint32_t> host_references_{1};
     std::atomic<uint32_t> owners_{2}; // the loop, and all hosts together
     std::atomic<bool> closed_{false};
+    std::atomic<bool> orphaned_{false};
     std::atomic<bool> signaled_{false};
     std::atomic<uint32_t> waiting_{0}; // producers blocked for room
     std::mutex room_mutex_;

@@ -8,6 +8,7 @@
 #include <csploop/error.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace csploop {
 
@@ -283,10 +284,8 @@ void Loop::collect_posts() {
 }
 
 bool Loop::bridges_waiting() const {
-    if (signaled_bridges_.load(std::memory_order_acquire))
-        return true;
-    return std::any_of(active_bridges_.begin(), active_bridges_.end(),
-                       [](const Bridge *bridge) { return bridge->queued() > 0 && !bridge->closed_told; });
+    return signaled_bridges_.load(std::memory_order_acquire) ||
+           std::any_of(active_bridges_.begin(), active_bridges_.end(), std::mem_fn(&Bridge::has_news));
 }
 
 void Loop::collect_bridges() {
@@ -304,6 +303,8 @@ void Loop::collect_bridges() {
     std::reverse(active_bridges_.begin() + first_new, active_bridges_.end());
     size_t kept = 0;
     for (Bridge *const bridge : active_bridges_) {
+        if (bridge->is_orphaned())
+            bridge->abandon();
         const size_t queued = bridge->queued();
         if (queued > 0) {
             completions_.push_back(

@@ -85,7 +85,7 @@ CSPLOOP_API csploop_id csploop_bridge_id(const csploop_bridge_t *bridge);
 CSPLOOP_API csploop_bridge_t *csploop_bridge_ref(csploop_bridge_t *bridge);
 
 /* Drops a reference; when the last one goes while the loop is open, the
- * bridge closes first. NULL is allowed. Thread: any-thread. Returns: NULL. Since 0.1. */
+ * bridge closes, and what nobody can drain any more is dropped. NULL is allowed. Thread: any-thread. Returns: NULL. Since 0.1. */
 CSPLOOP_API csploop_bridge_t *csploop_bridge_unref(csploop_bridge_t *bridge);
 
 CSPLOOP_END_DECLS

@@ -80,7 +80,8 @@ CSPLOOP_API int csploop_run(csploop_t *loop, int mode);
  *     the next turn, which then neither waits nor touches the slab.
  *   timeout_ns: 0 does not wait; negative waits without limit.
  *   Returns: the number of records handed out. A refused submission comes
- *   back as a REJECTED record. EINTR ends the wait and is no error.
+ *   back as a REJECTED record. A signal that arrives while waiting is no error;
+ *   its handler ends the wait for sure by csploop_wake or csploop_stop.
  *   Thread: loop-thread, not from inside a callback (EBUSY).
  *   Errors: EINVAL, ETHREAD, EBUSY, ECLOSED, ECHILD, ENOMEM. Since 0.1. */
 CSPLOOP_API int csploop_turn(csploop_t *loop, csploop_batch *batch, int64_t timeout_ns);

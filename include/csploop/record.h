@@ -38,7 +38,8 @@ enum csploop_kind {
     CSPLOOP_KIND_BRIDGE = 13,   /* a bridge has items; result: how many, at least 1 */
     CSPLOOP_KIND_ERROR = 14,    /* a stream broke; result: the error; close it */
     CSPLOOP_KIND_CLOSED = 15,   /* the last record of an id; result: the fd when it was kept, else -1 */
-    CSPLOOP_KIND_REJECTED = 16  /* a submission was refused; result: why; flags: its op */
+    CSPLOOP_KIND_REJECTED = 16  /* a submission was refused; result: why; flags: its op. A by-reference
+                                   write is told by WRITTEN instead, refused or not */
 };
 
 /* One completion. `token` is the user pointer given with the request. */
