@@ -208,6 +208,8 @@ def main() -> int:
         print(tables.report(found))
         if not arguments.source:
             print(f"\nAll samples: {path}")
+        if arguments.write_docs and found["interrupted"]:
+            raise BenchError("the run was interrupted, so docs/benchmarks.md stays as it was")
         if arguments.write_docs:
             print(f"Wrote {document.write(found, BENCH.parent / 'docs' / 'benchmarks.md')}")
     except BenchError as error:

@@ -13,7 +13,7 @@ from .failure import BenchError
 from .plan import Section
 from .schedule import Record
 
-FORMAT = 1
+FORMAT = 2
 Results = dict[str, Any]
 
 
