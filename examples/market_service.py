@@ -113,8 +113,10 @@ class Session:
             await asyncio.wait({feeding})
             if not feeding.cancelled():
                 feeding.result()  # a feed only ends by failing
-            await self._finish(reporting)
-            self.cpu_seconds = time.process_time() - cpu_before
+            try:
+                await self._finish(reporting)
+            finally:
+                self.cpu_seconds = time.process_time() - cpu_before
 
     async def _finish(self, reporting: asyncio.Future[Mapping[str, Any]] | None) -> None:
         """Everybody gets what is still in the queues, and the clients' books are collected."""

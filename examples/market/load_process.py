@@ -84,7 +84,7 @@ class LoadProcess:
             except ConnectionError:
                 line = b""
             if not line:
-                raise ClientsFailed("the clients' process ended too early; what it said is above")
+                raise ClientsFailed("the clients' process ended too early; its own words, if any, are above")
             message = json.loads(line)
             if "report" in message:
                 report: Mapping[str, Any] = message["report"]

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import importlib.util
 import json
+import os
 import re
 import signal
 import socket
@@ -32,9 +33,9 @@ pytestmark = [
 ]
 
 
-def service(*arguments: str) -> subprocess.CompletedProcess[str]:
+def service(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SERVICE), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, env=env)
 
 
 @contextmanager
@@ -97,6 +98,18 @@ def test_market_service_interrupted_prints_the_table_so_far(number: signal.Signa
         out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, err) == (0, ""), out + err
     assert numbers(r"audit: (\d+) of (\d+) subscribers", out) == [3, 3]
+
+
+def test_market_service_that_loses_its_clients_says_so_and_fails(tmp_path: Path) -> None:
+    # An aiohttp that the service has found already, and the clients' process finds broken.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nif sys.argv[0] == '-m':\n    sys.modules['aiohttp'] = None\n"
+    )
+    path = os.pathsep.join(p for p in (str(tmp_path), os.environ.get("PYTHONPATH")) if p)
+    result = service("--seconds", "1", env={**os.environ, "PYTHONPATH": path})
+    assert result.returncode == 1
+    assert "TROUBLE: the clients' process ended too early" in result.stdout
+    assert "aiohttp" in result.stderr
 
 
 def test_market_service_answers_over_http() -> None:
