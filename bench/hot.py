@@ -48,12 +48,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--depth", type=int, default=1, help="messages under way on each connection")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.5, help="of each window (default 1.5)")
+    parser.add_argument(
+        "--nice", type=int, default=0, help="priority of server and client on a busy machine: -10"
+    )
     parser.add_argument("--cold", action="store_true", help="leave malloc as a fresh process has it")
     return parser.parse_args()
 
 
 def run(arguments: argparse.Namespace) -> None:
-    pins = choose_pins()
+    pins = choose_pins(nice=arguments.nice)
     if not pins.apart:
         print("one CPU only: server and client share it, the figures are poor", file=sys.stderr)
     client = native.load_client()

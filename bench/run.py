@@ -77,6 +77,13 @@ def parse() -> argparse.Namespace:
         "--client-cpu", type=int, metavar="N", help="CPU of the load client (default: the last one)"
     )
     where.add_argument(
+        "--nice",
+        type=int,
+        default=0,
+        metavar="N",
+        help="priority of what is measured; on a busy machine -10 helps",
+    )
+    where.add_argument(
         "--library",
         metavar="FILE",
         help="libcsploop for the C servers (default: the Python package's, or what pkg-config finds)",
@@ -156,7 +163,7 @@ def list_all(sections: list[Section]) -> None:
 
 def measure(arguments: argparse.Namespace) -> results.Results | None:
     settings = settings_of(arguments)
-    pins = machine.choose_pins(arguments.server_cpu, arguments.client_cpu)
+    pins = machine.choose_pins(arguments.server_cpu, arguments.client_cpu, arguments.nice)
     interpreters = find_interpreters(arguments)
     sections = chosen(all_sections(arguments, settings, interpreters, pins), arguments.only)
     if arguments.list:

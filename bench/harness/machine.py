@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from .failure import BenchError
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,8 @@ class Pins:
 
     server: int
     client: int
+    nice: int = 0
+    """Priority of both, as nice(1) counts: negative goes before other work, and needs privileges."""
 
     @property
     def apart(self) -> bool:
@@ -23,14 +28,32 @@ class Pins:
     def both(self) -> set[int]:
         return {self.server, self.client}
 
+    def apply(self, *cpus: int) -> Callable[[], None]:
+        """What a child does before it becomes the program."""
 
-def choose_pins(server: int | None = None, client: int | None = None) -> Pins:
+        def set_up() -> None:
+            os.sched_setaffinity(0, cpus)
+            if self.nice:
+                os.nice(self.nice)
+                # Where Linux shares a CPU between sessions first, a process's own priority counts only inside
+                # its session: so it gets one of its own, with that priority.
+                os.setsid()
+                if os.path.exists("/proc/self/autogroup"):
+                    with open("/proc/self/autogroup", "w") as file:
+                        file.write(str(self.nice))
+
+        return set_up
+
+
+def choose_pins(server: int | None = None, client: int | None = None, nice: int = 0) -> Pins:
     """The first allowed CPU for the server and the last for the client, where nobody chose.
 
     First and last are seldom two threads of one core.
     """
     allowed = sorted(os.sched_getaffinity(0))
-    return Pins(allowed[0] if server is None else server, allowed[-1] if client is None else client)
+    if nice < os.nice(0) and os.geteuid() != 0:
+        raise BenchError("a higher priority than one's own needs privileges")
+    return Pins(allowed[0] if server is None else server, allowed[-1] if client is None else client, nice)
 
 
 def describe() -> dict[str, Any]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from .contenders import Contender, scripts
 from .failure import BenchError
 from .machine import Pins
 from .plan import Job, Measure, Outcome, Row, Section, Settings
-from .server import pin
 
 sys.path.insert(0, str(scripts()))
 
@@ -53,23 +52,28 @@ def jobs(contender: Contender, group: str, settings: Settings, pins: Pins) -> li
     members = [micro for micro in MICROS.values() if micro.group == group]
     together = tuple(micro.name for micro in members if not micro.alone)
     alone = [(micro.name,) for micro in members if micro.alone]
-    cpus = pins.both if group == "threads" else {pins.server}
+    set_up = pins.apply(*pins.both) if group == "threads" else pins.apply(pins.server)
     return [
-        Job(names, partial(work, contender, group, names, only, settings, cpus))
+        Job(names, partial(work, contender, group, names, only, settings, set_up))
         for names, only in [(together, False), *((names, True) for names in alone)]
         if names
     ]
 
 
 def work(
-    contender: Contender, group: str, names: tuple[str, ...], only: bool, settings: Settings, cpus: set[int]
+    contender: Contender,
+    group: str,
+    names: tuple[str, ...],
+    only: bool,
+    settings: Settings,
+    set_up: Callable[[], None],
 ) -> dict[str, Outcome]:
     command = [*contender.command, str(scripts() / "micro" / "worker.py"), "--loop", contender.family]
     command += ["--group", group, "--scale", str(settings.scale)]
     if only:
         command += ["--only", names[0]]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, preexec_fn=pin(cpus), timeout=SECONDS)
+        done = subprocess.run(command, capture_output=True, text=True, preexec_fn=set_up, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise BenchError(f"{group} took more than {SECONDS} s") from None
     if done.returncode != 0:

@@ -13,7 +13,6 @@ from .echo import MEASURES, TRANSPORTS, grid, grid_jobs
 from .failure import BenchError
 from .machine import Pins
 from .plan import Job, Measure, Outcome, Row, Section, Settings
-from .server import pin
 
 SOURCES = native.BENCH / "servers" / "native"
 ECHO_NOTE = (
@@ -91,7 +90,7 @@ def cost_jobs(programs: dict[str, Path], pins: Pins, contender: Contender) -> li
 
 def cost(program: Path, pins: Pins) -> dict[str, Outcome]:
     done = subprocess.run(
-        [str(program)], capture_output=True, text=True, preexec_fn=pin({pins.server}), timeout=120
+        [str(program)], capture_output=True, text=True, preexec_fn=pins.apply(pins.server), timeout=120
     )
     if done.returncode != 0:
         raise BenchError(done.stderr.strip() or f"exit code {done.returncode}")

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from .failure import BenchError
 from .machine import Pins
@@ -43,10 +42,6 @@ class Server:
         return lines[-1].strip() if lines else f"exit code {self.process.poll()}"
 
 
-def pin(cpus: set[int]) -> Any:
-    return lambda: os.sched_setaffinity(0, cpus)
-
-
 @contextmanager
 def running(command: list[str], pins: Pins, unix: bool) -> Iterator[Server]:
     """Starts the server on its CPU and waits until it listens; ends it afterwards, whatever happens."""
@@ -56,7 +51,7 @@ def running(command: list[str], pins: Pins, unix: bool) -> Iterator[Server]:
         with open(errors, "w") as sink:
             process = subprocess.Popen(
                 [*command, "--unix", path] if unix else command,
-                stdout=subprocess.PIPE, stderr=sink, text=True, preexec_fn=pin({pins.server}),
+                stdout=subprocess.PIPE, stderr=sink, text=True, preexec_fn=pins.apply(pins.server),
             )  # fmt: skip
         try:
             server = Server(process, [], errors)
@@ -93,7 +88,7 @@ def measure(client: Path, server: Server, load: Load, pins: Pins) -> dict[str, f
     ]  # fmt: skip
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, preexec_fn=pin({pins.client}),
+            command, capture_output=True, text=True, preexec_fn=pins.apply(pins.client),
             timeout=load.warm + load.seconds + 60,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
