@@ -1,0 +1,212 @@
+"""One body, every loop: parametrization, running of coroutine tests, bounds, leak checks."""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import gc
+import inspect
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support import inside
+from support.departures import DEPARTURES, HANGS
+from support.kinds import KINDS, Kind, choose
+from support.leaks import Snapshot, collect_garbage, open_fds
+from support.reports import Reports
+
+GRACE = 10  # seconds that a test which swallows its timeout has until the process dies
+NOWHERE = "on-none-of-the-chosen-loops"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--loops",
+        metavar="NAMES",
+        help=f"comma-separated loops to run on, of {', '.join(KINDS)} (default: all that are installed)",
+    )
+    parser.addoption("--seconds", type=float, default=20, help="bound of each test without one of its own (20)")
+
+
+_stderr_fd = pytest.StashKey[int]()
+_failed = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Taken before pytest puts its capture in place of descriptor 2.
+    config.stash[_stderr_fd] = os.dup(2)
+    for line in (
+        "io: the body does I/O, so it runs on both pollers",
+        "heavy: on csploop only, unless --loops asks for a comparator",
+        "ours(reason): about csploop only",
+    ):
+        config.addinivalue_line("markers", line)
+    for line in (
+        "error::ResourceWarning",
+        "error::RuntimeWarning",
+        "error::pytest.PytestUnraisableExceptionWarning",
+        "error::pytest.PytestUnhandledThreadExceptionWarning",
+    ):
+        config.addinivalue_line("filterwarnings", line)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    chosen = ", ".join(kind.name for kind in choose(config.getoption("--loops")))
+    absent = [kind.name for kind in KINDS.values() if not kind.installed]
+    return f"loops: {chosen}" + (f" (not installed: {', '.join(absent)})" if absent else "")
+
+
+def _expected(item_name: str, kind: Kind) -> list[Any]:
+    reason = DEPARTURES.get(item_name, {}).get(kind.name)
+    if reason is None:
+        return []
+    return [pytest.mark.xfail(reason=reason, run=not reason.startswith(HANGS), strict=False)]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "loop_kind" not in metafunc.fixturenames:
+        return
+    explicit = metafunc.config.getoption("--loops")
+    kinds = choose(explicit)
+    definition = metafunc.definition
+    if definition.get_closest_marker("io") is None:
+        kinds = [kind for kind in kinds if kind.name != "csploop-uv"]
+    if definition.get_closest_marker("heavy") is not None and not explicit:
+        kinds = [kind for kind in kinds if kind.ours]
+    if definition.get_closest_marker("ours") is not None:
+        kinds = [kind for kind in kinds if kind.ours]
+    name = f"{definition.path.name}::{metafunc.function.__name__}"
+    params = [pytest.param(kind, id=kind.name, marks=_expected(name, kind)) for kind in kinds]
+    params = params or [pytest.param(None, id=NOWHERE)]
+    metafunc.parametrize("loop_kind", params, indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    seen = Counter((type(item), item.nodeid) for item in items)
+    twice = [nodeid for (_, nodeid), count in seen.items() if count > 1]
+    if twice:
+        raise pytest.UsageError(f"test names used twice: {', '.join(twice)}")
+    nowhere = [item for item in items if NOWHERE in item.name]
+    config.hook.pytest_deselected(items=nowhere)
+    items[:] = [item for item in items if NOWHERE not in item.name]
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(config.getoption("--seconds")))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # What was imported so far need not be walked in the collection after each test.
+    gc.collect()
+    if hasattr(gc, "freeze"):
+        gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
+    mark = item.get_closest_marker("timeout")
+    assert mark is not None  # pytest_collection_modifyitems gave it one
+    seconds = float(mark.args[0])
+    # pytest-timeout raises inside the test; this is for code that swallows or blocks that.
+    faulthandler.dump_traceback_later(seconds + GRACE, exit=True, file=item.config.stash[_stderr_fd])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+    report = yield
+    if report.failed or report.outcome == "skipped":
+        item.stash[_failed] = True
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Any:
+    """A coroutine test runs on its `loop`, and must leave no task behind."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    loop = pyfuncitem.funcargs["loop"]
+    names = inspect.signature(pyfuncitem.obj).parameters
+    loop.run_until_complete(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
+
+
+@pytest.fixture(scope="session")
+def warmed_up() -> set[Kind]:
+    """Kinds that have run once: some open descriptors for the process, not for a loop, at the first."""
+    return set()
+
+
+@pytest.fixture
+def loop_kind(request: pytest.FixtureRequest) -> Kind:
+    kind = request.param
+    assert isinstance(kind, Kind)
+    return kind
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks(request: pytest.FixtureRequest, warmed_up: set[Kind]) -> Iterator[None]:
+    if "loop_kind" in request.fixturenames:
+        kind = request.getfixturevalue("loop_kind")
+        if kind not in warmed_up:
+            warmed_up.add(kind)
+            loop = kind.new()
+            loop.run_until_complete(asyncio.sleep(0))
+            loop.close()
+    before = Snapshot()
+    yield
+    collect_garbage()
+    if request.node.stash.get(_failed, False):
+        # pytest keeps the frames of a failed test, and with them what they hold, for some time.
+        Snapshot.unsure.update(open_fds().items() - before.fds.items())
+        return
+    leaks = before.leaks()
+    assert not leaks, "\n".join(leaks)
+
+
+@pytest.fixture
+def reports() -> Iterator[Reports]:
+    """What the loop told its exception handler. A report that the test does not take fails it."""
+    kept = Reports()
+    yield kept
+    assert not kept.waiting, f"unexpected reports to the exception handler: {kept.waiting}"
+
+
+@pytest.fixture
+def loop(loop_kind: Kind, nothing_leaks: None, reports: Reports) -> Iterator[asyncio.AbstractEventLoop]:
+    """A fresh loop. After the test it must hold no tasks and nothing of its own any more."""
+    loop = loop_kind.new()
+    loop.set_exception_handler(reports)
+    leftovers: list[str] = []
+    try:
+        yield loop
+    finally:
+        if not loop.is_closed():
+            leftovers = _wind_up(loop)
+            leftovers += inside.leftovers(loop) if loop_kind.ours else []
+            loop.close()
+        asyncio.set_event_loop(None)
+        collect_garbage()
+    assert not leftovers, "\n".join(leftovers)
+
+
+def _wind_up(loop: asyncio.AbstractEventLoop) -> list[str]:
+    """Ends what a test left on the loop, and says what that was."""
+    left = [f"task left: {task!r}" for task in asyncio.all_tasks(loop) if not task.done()]
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+
+    async def finish() -> None:
+        await loop.shutdown_asyncgens()
+        await loop.shutdown_default_executor()
+        # A closed transport tells its protocol in a later turn.
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    loop.run_until_complete(finish())
+    return left

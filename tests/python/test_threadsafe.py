@@ -1,0 +1,161 @@
+"""call_soon_threadsafe: no lost wake-ups, order per thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+
+def run_threads(*targets):
+    threads = [threading.Thread(target=target) for target in targets]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def test_a_call_from_another_thread_wakes_a_loop_that_waits(loop):
+    running = threading.Event()
+    loop.call_soon(running.set)
+
+    def stop():
+        running.wait()
+        loop.call_soon_threadsafe(loop.stop)
+
+    (thread,) = run_threads(stop)
+    loop.run_forever()
+    thread.join()
+
+
+def test_each_of_many_wake_ups_in_a_row_arrives(loop):
+    # One at a time, each answered before the next: the loop sleeps between them.
+    arrived = threading.Semaphore(0)
+    count = 3000
+
+    def push():
+        for _ in range(count):
+            loop.call_soon_threadsafe(arrived.release)
+            assert arrived.acquire(timeout=20), "a wake-up was lost"
+        loop.call_soon_threadsafe(loop.stop)
+
+    (thread,) = run_threads(push)
+    loop.run_forever()
+    thread.join()
+
+
+def test_calls_of_each_thread_keep_their_order(loop):
+    seen = []
+    threads, calls = 8, 2000
+    left = [threads]
+
+    def finished():
+        left[0] -= 1
+        if not left[0]:
+            loop.stop()
+
+    def push(name):
+        for number in range(calls):
+            loop.call_soon_threadsafe(seen.append, (name, number))
+        loop.call_soon_threadsafe(finished)
+
+    started = run_threads(*(lambda name=name: push(name) for name in range(threads)))
+    loop.run_forever()
+    for thread in started:
+        thread.join()
+    assert len(seen) == threads * calls
+    for name in range(threads):
+        assert [number for who, number in seen if who == name] == list(range(calls))
+
+
+def test_a_wake_up_between_two_runs_is_kept(loop):
+    seen = []
+    (thread,) = run_threads(lambda: loop.call_soon_threadsafe(seen.append, 1))
+    thread.join()
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert seen == [1]
+
+
+def test_the_callback_runs_on_the_loops_thread(loop):
+    seen = []
+
+    def look():
+        seen.append(threading.get_ident())
+        loop.stop()
+
+    threads = run_threads(lambda: loop.call_soon_threadsafe(look))
+    loop.run_forever()
+    threads[0].join()
+    assert seen == [threading.get_ident()]
+
+
+def test_a_handle_from_another_thread_can_be_cancelled_on_the_loop(loop):
+    handles = []
+
+    def push():
+        handles.append(loop.call_soon_threadsafe(handles.append, "ran"))
+        handles[0].cancel()
+        loop.call_soon_threadsafe(loop.stop)
+
+    # The pusher cannot be overtaken: the loop is not running yet.
+    (thread,) = run_threads(push)
+    thread.join()
+    loop.run_forever()
+    assert len(handles) == 1
+
+
+def test_call_soon_threadsafe_works_on_the_loops_own_thread_in_order(loop):
+    seen = []
+    loop.call_soon(seen.append, 1)
+    loop.call_soon_threadsafe(seen.append, 2)
+    loop.call_soon(seen.append, 3)
+    loop.call_soon_threadsafe(loop.stop)
+    loop.run_forever()
+    assert seen == [1, 2, 3]
+
+
+@pytest.mark.heavy
+def test_no_wake_up_is_lost_at_the_edge_of_sleep(loop):
+    # Two threads answer each other through the loop, which falls asleep again
+    # and again just when the next call comes.
+    rounds = 2000
+    gates = [threading.Semaphore(0), threading.Semaphore(0)]
+    done = []
+
+    def player(me):
+        for _ in range(rounds):
+            loop.call_soon_threadsafe(gates[1 - me].release)
+            assert gates[me].acquire(timeout=20), "a wake-up was lost"
+        loop.call_soon_threadsafe(finished)
+
+    def finished():
+        done.append(1)
+        if len(done) == 2:
+            loop.stop()
+
+    threads = run_threads(lambda: player(0), lambda: player(1))
+    loop.run_forever()
+    for thread in threads:
+        thread.join()
+
+
+async def test_run_coroutine_threadsafe_gives_its_result_to_the_other_thread(loop):
+    async def double(value):
+        await asyncio.sleep(0)
+        return value * 2
+
+    def ask():
+        return asyncio.run_coroutine_threadsafe(double(21), loop).result(timeout=20)
+
+    assert await loop.run_in_executor(None, ask) == 42
+
+
+async def test_a_timer_armed_through_a_wake_up_is_not_slept_over(loop):
+    fired = loop.create_future()
+
+    def arm():
+        loop.call_later(0.001, fired.set_result, None)
+
+    await loop.run_in_executor(None, loop.call_soon_threadsafe, arm)
+    await fired

@@ -1,0 +1,1 @@
+"""What the Python tests share: the loops they run on, peers, protocols, leak checks."""

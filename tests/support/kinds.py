@@ -1,0 +1,65 @@
+"""The loops that a test body runs on.
+
+`csploop` and `csploop-uv` are the same package on its two pollers; `asyncio`
+and `uvloop` are comparators: where they disagree with a body, that is a
+finding, listed in departures.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    name: str
+    package: str
+    poller: str | None = None
+
+    @property
+    def ours(self) -> bool:
+        return self.package == "csploop"
+
+    @property
+    def installed(self) -> bool:
+        return importlib.util.find_spec(self.package) is not None
+
+    def new(self) -> asyncio.AbstractEventLoop:
+        if self.package == "csploop":
+            import csploop
+
+            return csploop.Loop(poller=self.poller)
+        if self.package == "uvloop":
+            import uvloop
+
+            return uvloop.new_event_loop()
+        return asyncio.SelectorEventLoop()
+
+
+DEFAULT_POLLER = "epoll" if sys.platform == "linux" else "uv"
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("csploop", "csploop", DEFAULT_POLLER),
+        Kind("csploop-uv", "csploop", "uv"),
+        Kind("asyncio", "asyncio"),
+        Kind("uvloop", "uvloop"),
+    )
+}
+
+
+def choose(text: str | None) -> list[Kind]:
+    """The kinds to run: those that --loops names, else ours and every comparator that is installed.
+
+    Ours are never left out by default: a csploop that cannot be imported must fail, not vanish.
+    """
+    if text:
+        unknown = [name for name in text.split(",") if name not in KINDS]
+        if unknown:
+            raise ValueError(f"--loops: unknown {', '.join(unknown)}; known are {', '.join(KINDS)}")
+        return [KINDS[name] for name in text.split(",")]
+    return [kind for kind in KINDS.values() if kind.ours or kind.installed]

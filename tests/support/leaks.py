@@ -1,0 +1,55 @@
+"""Nothing may outlive a test: descriptors, threads."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+
+FD_DIRECTORY = "/proc/self/fd"
+HAS_FD_DIRECTORY = os.path.isdir(FD_DIRECTORY)
+
+
+def open_fds() -> dict[int, str]:
+    """Open descriptors and what they lead to; empty where the system does not tell."""
+    found: dict[int, str] = {}
+    if not HAS_FD_DIRECTORY:
+        return found
+    for name in os.listdir(FD_DIRECTORY):
+        try:
+            found[int(name)] = os.readlink(f"{FD_DIRECTORY}/{name}")
+        except FileNotFoundError:
+            continue  # the descriptor of the listing itself
+    return found
+
+
+def collect_garbage() -> None:
+    # PyPy runs finalizers of one collection in the next.
+    for _ in range(3 if sys.implementation.name == "pypy" else 1):
+        gc.collect()
+
+
+class Snapshot:
+    # Descriptors that a failed test left, as (number, target): they may close at any time.
+    unsure: set[tuple[int, str]] = set()
+
+    def __init__(self) -> None:
+        self.fds = open_fds()
+        self.threads = set(threading.enumerate())
+
+    def leaks(self) -> list[str]:
+        """What there is now that was not there before."""
+        found = []
+        for thread in set(threading.enumerate()) - self.threads:
+            thread.join(timeout=5)
+            if thread.is_alive():
+                found.append(f"thread {thread.name} is still running")
+        now = open_fds()
+        for fd, target in sorted(now.items()):
+            if self.fds.get(fd) != target:
+                found.append(f"descriptor {fd} -> {target} is still open")
+        for fd, target in sorted(self.fds.items()):
+            if fd not in now and (fd, target) not in self.unsure:
+                found.append(f"descriptor {fd} -> {target} of somebody else was closed")
+        return found
