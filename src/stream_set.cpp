@@ -2,9 +2,19 @@
 
 #include <csploop/error.h>
 
+#include <cstdint>
 #include <utility>
 
 namespace csploop {
+
+namespace {
+
+// A length above PTRDIFF_MAX is a negative number that somebody passed as a size; the kernel takes no such vector.
+bool bad_range(const void *data, size_t length) {
+    return (!data && length) || length > PTRDIFF_MAX;
+}
+
+} // namespace
 
 StreamSet::StreamSet(Poller &poller, FdSet &fds, Completions &completions, size_t slab_bytes)
     : poller_(poller), fds_(fds), completions_(completions), slab_(slab_bytes) {}
@@ -146,6 +156,8 @@ int StreamSet::after_write(Stream &stream) {
 }
 
 int StreamSet::write_copied(csploop_id id, const void *data, size_t length) {
+    if (bad_range(data, length))
+        return CSPLOOP_EINVAL;
     Stream *const stream = find(id);
     if (const int code = check_writable(stream))
         return code;
@@ -172,6 +184,8 @@ int StreamSet::write_staged(csploop_id id, const void *data, size_t length) {
 }
 
 int StreamSet::write_reference(csploop_id id, const void *data, size_t length, csploop_fn fn, uint64_t token) {
+    if (bad_range(data, length))
+        return CSPLOOP_EINVAL;
     Stream *const stream = find(id);
     if (const int code = check_writable(stream))
         return code;

@@ -56,7 +56,8 @@ TEST_P(Close, AbortDropsWhatIsUnsent) {
     Stream stream = stuffed();
     finish(stream.id, CSPLOOP_CLOSE_ABORT);
     std::string got;
-    for (std::string piece; !(piece = receive(stream.far, 65536)).empty();) got += piece;
+    for (std::string piece; !(piece = receive(stream.far, 65536)).empty();)
+        got += piece;
     EXPECT_LT(got.size(), copied.size());
     EXPECT_TRUE(copied.starts_with(got));
     EXPECT_EQ(h.count(stream.id, CSPLOOP_KIND_WRITTEN), 1);
@@ -151,7 +152,8 @@ TEST_P(Close, ManyReferencesAllCompleteBeforeClosed) {
     Stream stream = tcp();
     shrink_buffers(csploop_stream_fd(loop, stream.id));
     static const std::string piece = pattern(10000);
-    for (int i = 0; i < 500; ++i) ASSERT_EQ(write_ref(stream.id, piece), 0);
+    for (int i = 0; i < 500; ++i)
+        ASSERT_EQ(write_ref(stream.id, piece), 0);
     h.settle();
     finish(stream.id, CSPLOOP_CLOSE_ABORT);
     EXPECT_EQ(h.count(stream.id, CSPLOOP_KIND_WRITTEN), 500);

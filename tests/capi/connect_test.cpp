@@ -30,7 +30,8 @@ TEST_P(Connect, ReachesATcpListener) {
 }
 
 TEST_P(Connect, ReachesAnIpv6Listener) {
-    if (!has_ipv6_loopback()) GTEST_SKIP() << "no IPv6 loopback here";
+    if (!has_ipv6_loopback())
+        GTEST_SKIP() << "no IPv6 loopback here";
     const Listener listener = listen(nullptr, "::1");
     const csploop_id id = connect_tcp(listener.port, "::1");
     EXPECT_EQ(outcome(id), 0);
@@ -91,8 +92,7 @@ TEST_P(Connect, WritesBeforeConnectWaitForIt) {
     h.until_event(id, CSPLOOP_KIND_SHUTDOWN, "the writes to go out");
     Fd far = accept_plain(listener);
     EXPECT_EQ(receive(far, 100), "first second");
-    EXPECT_EQ(h.kinds(id),
-              (std::vector<uint16_t>{CSPLOOP_KIND_CONNECT, CSPLOOP_KIND_WRITTEN, CSPLOOP_KIND_SHUTDOWN}));
+    EXPECT_EQ(h.kinds(id), (std::vector<uint16_t>{CSPLOOP_KIND_CONNECT, CSPLOOP_KIND_WRITTEN, CSPLOOP_KIND_SHUTDOWN}));
 }
 
 TEST_P(Connect, AWriteBeforeARefusalStillCompletesOnce) {
@@ -144,7 +144,8 @@ TEST_P(Connect, LargeTransferBetweenTwoStreamsOfOneLoop) {
     size_t at = 0, got = 0;
     bool same = true;
     h.on = [&](const csploop_record &record) {
-        if (record.id != server || record.kind != CSPLOOP_KIND_READ) return;
+        if (record.id != server || record.kind != CSPLOOP_KIND_READ)
+            return;
         const std::string &bytes = h.log().back().bytes;
         same = same && data.compare(got, bytes.size(), bytes) == 0;
         got += bytes.size();
@@ -159,7 +160,8 @@ TEST_P(Connect, LargeTransferBetweenTwoStreamsOfOneLoop) {
                           0);
                 at += n;
             }
-            if (h.log().size() > 1000) h.forget();
+            if (h.log().size() > 1000)
+                h.forget();
             return got == data.size();
         },
         "all the bytes");

@@ -27,7 +27,8 @@ class EveryTest : public testing::EmptyTestEventListener {
     void OnTestEnd(const testing::TestInfo &) override {
         Alarm::stop();
         for (const auto &[fd, what] : open_fds())
-            if (!before_.count(fd)) ADD_FAILURE() << "descriptor " << fd << " (" << what << ") was left open";
+            if (!before_.count(fd))
+                ADD_FAILURE() << "descriptor " << fd << " (" << what << ") was left open";
     }
     std::map<int, std::string> before_;
 };
@@ -38,11 +39,12 @@ class EveryTest : public testing::EmptyTestEventListener {
     return true;
 }();
 
-}  // namespace
+} // namespace
 
 TEST(Environment, ALeakedDescriptorIsSeen) {
     const auto before = open_fds();
-    if (before.empty()) GTEST_SKIP() << "this system does not list descriptors";
+    if (before.empty())
+        GTEST_SKIP() << "this system does not list descriptors";
     const int leaked = dup(STDERR_FILENO);
     const auto after = open_fds();
     EXPECT_EQ(after.size(), before.size() + 1);

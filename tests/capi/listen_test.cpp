@@ -36,7 +36,8 @@ TEST_P(Listen, AcceptsTcpOverIpv4) {
 }
 
 TEST_P(Listen, AcceptsTcpOverIpv6) {
-    if (!has_ipv6_loopback()) GTEST_SKIP() << "no IPv6 loopback here";
+    if (!has_ipv6_loopback())
+        GTEST_SKIP() << "no IPv6 loopback here";
     const Listener listener = listen(nullptr, "::1");
     EXPECT_EQ(local(listener.id), "[::1]:" + std::to_string(listener.port));
     Fd client = dial_tcp6(listener.port);
@@ -46,7 +47,8 @@ TEST_P(Listen, AcceptsTcpOverIpv6) {
 }
 
 TEST_P(Listen, V6OnlyRefusesIpv4) {
-    if (!has_ipv6_loopback()) GTEST_SKIP() << "no IPv6 loopback here";
+    if (!has_ipv6_loopback())
+        GTEST_SKIP() << "no IPv6 loopback here";
     const csploop_stream_options options = stream_options(CSPLOOP_LISTEN_V6ONLY);
     const Listener listener = listen(&options, "::");
     int only = 0;
@@ -87,8 +89,7 @@ TEST_P(Listen, AcceptsOnAnAbstractName) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path + 1, name.data() + 1, name.size() - 1);
-    Fd client =
-        dial(AF_UNIX, &address, static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size()));
+    Fd client = dial(AF_UNIX, &address, static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size()));
     talk(accept_one(listener), client);
 }
 
@@ -145,10 +146,12 @@ TEST_P(Listen, ManyClientsAllGetIn) {
     std::vector<Fd> clients;
     for (size_t i = 0; i < 100; ++i) {
         clients.push_back(dial_tcp(listener.port));
-        if (i % 5 == 4) h.until([&] { return h.accepted(listener.id, i) != 0; }, "this client");
+        if (i % 5 == 4)
+            h.until([&] { return h.accepted(listener.id, i) != 0; }, "this client");
     }
     std::vector<csploop_id> ids;
-    for (size_t i = 0; i < clients.size(); ++i) ids.push_back(h.accepted(listener.id, i));
+    for (size_t i = 0; i < clients.size(); ++i)
+        ids.push_back(h.accepted(listener.id, i));
     std::sort(ids.begin(), ids.end());
     EXPECT_EQ(std::unique(ids.begin(), ids.end()), ids.end());
     EXPECT_EQ(h.count(listener.id, CSPLOOP_KIND_ACCEPT), 100);
@@ -158,7 +161,8 @@ TEST_P(Listen, AtMostBacklogPerTurnAreAccepted) {
     const csploop_stream_options options = stream_options(0, 0, 3);
     const Listener listener = listen(&options);
     std::vector<Fd> clients;
-    for (int i = 0; i < 4; ++i) clients.push_back(dial_tcp(listener.port));
+    for (int i = 0; i < 4; ++i)
+        clients.push_back(dial_tcp(listener.port));
     int before = 0;
     h.until(
         [&] {
@@ -188,7 +192,7 @@ TEST_P(Listen, RunningOutOfDescriptorsPausesAndSaysSo) {
     rlimit before{}, none{};
     ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
     none = before;
-    Fd probe(dup(0));  // the lowest free number: nothing at or above it may be opened
+    Fd probe(dup(0)); // the lowest free number: nothing at or above it may be opened
     none.rlim_cur = static_cast<rlim_t>(probe.get());
     probe.close();
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
@@ -228,7 +232,8 @@ TEST_P(Listen, AnAcceptedStreamCanBeGivenItsOwnHandler) {
     const csploop_id id = accept_one(listener.id);
     int seen = 0;
     csploop_fn mine = [](csploop_t *, const csploop_record *record, void *arg) {
-        if (record->kind == CSPLOOP_KIND_READ) ++*static_cast<int *>(arg);
+        if (record->kind == CSPLOOP_KIND_READ)
+            ++*static_cast<int *>(arg);
     };
     ASSERT_EQ(csploop_stream_set_handler(loop, id, mine, &seen), 0);
     ASSERT_EQ(csploop_stream_read_start(loop, id, CSPLOOP_READ_SLAB), 0);
@@ -243,7 +248,8 @@ TEST_P(Listen, ClosingAnUndeliveredAcceptLosesNoDescriptor) {
     h.set_capacity(1);
     const Listener listener = listen();
     std::vector<Fd> clients;
-    for (int i = 0; i < 5; ++i) clients.push_back(dial_tcp(listener.port));
+    for (int i = 0; i < 5; ++i)
+        clients.push_back(dial_tcp(listener.port));
     h.until([&] { return h.accepted(listener.id) != 0; }, "the first client");
     finish(listener.id);
 }
@@ -251,7 +257,7 @@ TEST_P(Listen, ClosingAnUndeliveredAcceptLosesNoDescriptor) {
 TEST_P(Listen, StreamsAndListenersAreNotMixedUp) {
     const Listener listener = listen();
     Stream stream = pair();
-    EXPECT_EQ(csploop_listener_pause(loop, stream.id), CSPLOOP_EBADID);
-    EXPECT_EQ(csploop_stream_write(loop, listener.id, "x", 1), CSPLOOP_EBADID);
-    EXPECT_EQ(csploop_stream_read_start(loop, listener.id, CSPLOOP_READ_SLAB), CSPLOOP_EBADID);
+    EXPECT_EQ(csploop_listener_pause(loop, stream.id), CSPLOOP_EINVAL);
+    EXPECT_EQ(csploop_stream_write(loop, listener.id, "x", 1), CSPLOOP_EINVAL);
+    EXPECT_EQ(csploop_stream_read_start(loop, listener.id, CSPLOOP_READ_SLAB), CSPLOOP_EINVAL);
 }

@@ -36,8 +36,10 @@ TEST_P(Read, EndOfFileIsInALaterBatchThanTheData) {
     stream.far.close();
     int read_turn = -1, eof_turn = -1;
     h.on = [&](const csploop_record &record) {
-        if (record.kind == CSPLOOP_KIND_READ) read_turn = h.turns();
-        if (record.kind == CSPLOOP_KIND_EOF) eof_turn = h.turns();
+        if (record.kind == CSPLOOP_KIND_READ)
+            read_turn = h.turns();
+        if (record.kind == CSPLOOP_KIND_EOF)
+            eof_turn = h.turns();
     };
     h.until_event(stream.id, CSPLOOP_KIND_EOF, "EOF");
     EXPECT_GE(read_turn, 0);
@@ -62,7 +64,8 @@ TEST_P(Read, AtMostOneReadPerStreamAndBatch) {
     std::string_view rest = data;
     int turn_of_last = -1;
     h.on = [&](const csploop_record &record) {
-        if (record.kind != CSPLOOP_KIND_READ) return;
+        if (record.kind != CSPLOOP_KIND_READ)
+            return;
         EXPECT_NE(turn_of_last, h.turns());
         turn_of_last = h.turns();
     };
@@ -169,7 +172,8 @@ TEST_P(Read, NoDataIsLostBetweenManySmallAndLargePieces) {
     size_t at = 0, next = 1;
     h.until(
         [&] {
-            if (at < data.size()) at += send_some(stream.far, std::string_view(data).substr(at, next));
+            if (at < data.size())
+                at += send_some(stream.far, std::string_view(data).substr(at, next));
             next = next * 7 % 100003 + 1;
             return h.text(stream.id).size() == data.size();
         },
@@ -199,15 +203,18 @@ CSPLOOP_ON_ALL_POLLERS(ReadInTurn);
 TEST_P(ReadInTurn, StoppingTheOtherHoldsItsDataBack) {
     csploop_id stopped = 0;
     callbacks.on = [&](const csploop_record &record) {
-        if (record.kind != CSPLOOP_KIND_READ || stopped) return;
+        if (record.kind != CSPLOOP_KIND_READ || stopped)
+            return;
         stopped = other(record.id);
         EXPECT_EQ(csploop_stream_read_stop(callbacks.loop(), stopped), 0);
     };
-    for (Stream &stream : streams) send_all(stream.far, "held");
+    for (Stream &stream : streams)
+        send_all(stream.far, "held");
     callbacks.until([&] { return stopped != 0; }, "the first READ");
     callbacks.settle();
     EXPECT_EQ(callbacks.count(stopped, CSPLOOP_KIND_READ), 0);
-    for (Stream &stream : streams) send_all(stream.far, " and more");
+    for (Stream &stream : streams)
+        send_all(stream.far, " and more");
     callbacks.settle();
     EXPECT_EQ(callbacks.count(stopped, CSPLOOP_KIND_READ), 0);
     ASSERT_EQ(csploop_stream_read_start(callbacks.loop(), stopped, CSPLOOP_READ_SLAB), 0);
@@ -220,9 +227,11 @@ TEST_P(ReadInTurn, StoppingItselfEndsReading) {
             EXPECT_EQ(csploop_stream_read_stop(callbacks.loop(), record.id), 0);
         }
     };
-    for (Stream &stream : streams) send_all(stream.far, "a");
+    for (Stream &stream : streams)
+        send_all(stream.far, "a");
     callbacks.until([&] { return callbacks.log().size() == 2; }, "both");
-    for (Stream &stream : streams) send_all(stream.far, "b");
+    for (Stream &stream : streams)
+        send_all(stream.far, "b");
     callbacks.settle();
     EXPECT_EQ(callbacks.log().size(), 2u);
 }
@@ -230,11 +239,13 @@ TEST_P(ReadInTurn, StoppingItselfEndsReading) {
 TEST_P(ReadInTurn, ClosingTheOtherDropsItsData) {
     csploop_id closed = 0;
     callbacks.on = [&](const csploop_record &record) {
-        if (record.kind != CSPLOOP_KIND_READ || closed) return;
+        if (record.kind != CSPLOOP_KIND_READ || closed)
+            return;
         closed = other(record.id);
         EXPECT_EQ(csploop_stream_close(callbacks.loop(), closed, CSPLOOP_CLOSE_ABORT), 0);
     };
-    for (Stream &stream : streams) send_all(stream.far, "never seen");
+    for (Stream &stream : streams)
+        send_all(stream.far, "never seen");
     callbacks.until([&] { return callbacks.count(closed, CSPLOOP_KIND_CLOSED) == 1; }, "CLOSED");
     callbacks.settle();
     EXPECT_EQ(callbacks.kinds(closed), (std::vector<uint16_t>{CSPLOOP_KIND_CLOSED}));
@@ -255,7 +266,8 @@ TEST_P(ReadInTurn, QueuedRecordsOfAStoppedStreamWaitForStart) {
     ASSERT_EQ(csploop_stream_read_stop(loop, queued), 0);
     h.settle();
     EXPECT_EQ(h.count(queued, CSPLOOP_KIND_READ), 0);
-    for (Stream &stream : mine) send_all(stream.far, " later");
+    for (Stream &stream : mine)
+        send_all(stream.far, " later");
     h.settle();
     ASSERT_EQ(csploop_stream_read_start(loop, queued, CSPLOOP_READ_SLAB), 0);
     h.until([&] { return h.text(queued) == "queued later"; }, "what was held back, first");

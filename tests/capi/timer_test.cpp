@@ -197,31 +197,32 @@ TEST_P(Timer, ManyTimersComeAndGoInExactOrder) {
     std::mt19937_64 random(7);
     std::vector<csploop_id> ids(static_cast<size_t>(n));
     std::vector<int64_t> deadlines(ids.size());
+    // Plain counters: a million assertions would cost more than the timers do.
+    size_t failed = 0, cancelled = 0, fired = 0, wrong = 0;
     for (size_t i = 0; i < ids.size(); ++i) {
         deadlines[i] = 2000 + static_cast<int64_t>(random() % 1000000);
-        ASSERT_EQ(csploop_call_at(loop, &ids[i], deadlines[i], nullptr, token(i)), 0);
+        failed += csploop_call_at(loop, &ids[i], deadlines[i], nullptr, token(i)) != 0;
     }
-    size_t cancelled = 0;
     for (size_t i = 0; i < ids.size(); i += 2, ++cancelled)
-        ASSERT_EQ(csploop_cancel(loop, ids[i]), 0);
+        failed += csploop_cancel(loop, ids[i]) != 0;
+    ASSERT_EQ(failed, 0u);
     ASSERT_EQ(csploop_clock_set(loop, 2000000), 0);
 
     std::vector<csploop_record> records(4096);
     csploop_batch batch = h.batch_of();
     batch.records = records.data();
     batch.capacity = static_cast<uint32_t>(records.size());
-    size_t fired = 0;
     int64_t deadline = 0;
     uint64_t previous = 0;
     for (int got = 0; (got = csploop_turn(loop, &batch, 0)) > 0; fired += static_cast<size_t>(got))
         for (int i = 0; i < got; ++i) {
             const csploop_record &record = records[static_cast<size_t>(i)];
-            ASSERT_EQ(record.result, deadlines[record.token]);
-            ASSERT_EQ(record.token % 2, 1u) << "a cancelled one";
-            ASSERT_TRUE(record.result > deadline || (record.result == deadline && record.token > previous));
+            const bool in_order = record.result > deadline || (record.result == deadline && record.token > previous);
+            wrong += !in_order || record.token % 2 == 0 || record.result != deadlines[record.token];
             deadline = record.result;
             previous = record.token;
         }
+    EXPECT_EQ(wrong, 0u) << "early, out of order, or cancelled";
     EXPECT_EQ(fired, ids.size() - cancelled);
 }
 

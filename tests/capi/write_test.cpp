@@ -96,10 +96,12 @@ TEST_P(Write, OrderHoldsBetweenCopiesAndReferences) {
         at += n;
     }
     EXPECT_EQ(collect(stream, data.size()), data);
-    h.until([&] { return h.count(stream.id, CSPLOOP_KIND_WRITTEN) == static_cast<int>(lengths.size()); }, "all WRITTEN");
+    h.until([&] { return h.count(stream.id, CSPLOOP_KIND_WRITTEN) == static_cast<int>(lengths.size()); },
+            "all WRITTEN");
     std::vector<int64_t> written;
     for (const Event &event : h.log())
-        if (event.record.kind == CSPLOOP_KIND_WRITTEN) written.push_back(event.record.result);
+        if (event.record.kind == CSPLOOP_KIND_WRITTEN)
+            written.push_back(event.record.result);
     EXPECT_EQ(written, lengths) << "in the order of the calls";
 }
 
@@ -119,7 +121,8 @@ TEST_P(Write, BacklogIsReportedAndShrinksToNothing) {
     EXPECT_EQ(csploop_stream_buffered(loop, stream.id), 0);
     int64_t previous = INT64_MAX;
     for (const Event &event : h.log()) {
-        if (event.record.kind != CSPLOOP_KIND_BACKLOG) continue;
+        if (event.record.kind != CSPLOOP_KIND_BACKLOG)
+            continue;
         EXPECT_LT(event.record.result, previous);
         previous = event.record.result;
     }
@@ -206,7 +209,8 @@ TEST_P(Write, InsideACallbackGoesOutByTheEndOfTheTurn) {
     };
     send_all(stream.far, "echo");
     h.until([&] { return h.text(stream.id) == "echo"; }, "the read");
-    if (GetParam().form == Form::batch) h.turn(0);
+    if (GetParam().form == Form::batch)
+        h.turn(0);
     EXPECT_EQ(receive_some(stream.far), "echo");
 }
 

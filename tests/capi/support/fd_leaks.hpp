@@ -13,10 +13,12 @@ namespace csploop_test {
 inline std::map<int, std::string> open_fds() {
     std::map<int, std::string> fds;
     DIR *directory = opendir("/proc/self/fd");
-    if (!directory) return fds;
+    if (!directory)
+        return fds;
     while (const dirent *entry = readdir(directory)) {
         const int fd = std::atoi(entry->d_name);
-        if (entry->d_name[0] == '.' || fd == dirfd(directory)) continue;
+        if (entry->d_name[0] == '.' || fd == dirfd(directory))
+            continue;
         char target[256] = "";
         const std::string link = std::string("/proc/self/fd/") + entry->d_name;
         const ssize_t length = readlink(link.c_str(), target, sizeof target - 1);
@@ -26,4 +28,4 @@ inline std::map<int, std::string> open_fds() {
     return fds;
 }
 
-}  // namespace csploop_test
+} // namespace csploop_test

@@ -10,7 +10,7 @@ namespace csploop_test {
 
 struct Stream {
     csploop_id id = 0;
-    Fd far;  // the peer's end, in the test's hands
+    Fd far; // the peer's end, in the test's hands
 };
 
 struct Listener {
@@ -69,9 +69,7 @@ protected:
         listener.port = port_of(csploop_stream_fd(loop, listener.id));
         return listener;
     }
-    int write(csploop_id id, std::string_view data) {
-        return csploop_stream_write(loop, id, data.data(), data.size());
-    }
+    int write(csploop_id id, std::string_view data) { return csploop_stream_write(loop, id, data.data(), data.size()); }
     int write_ref(csploop_id id, std::string_view data) {
         return csploop_stream_write_ref(loop, id, data.data(), data.size(), h.fn(), h.arg());
     }
@@ -89,4 +87,4 @@ protected:
     std::string peer(csploop_id id) { return address(csploop_stream_peer_address, id); }
 };
 
-}  // namespace csploop_test
+} // namespace csploop_test
