@@ -47,6 +47,7 @@ public:
     csploop_fn const fn;
     void *const arg;
     std::atomic<Bridge *> next_signaled{nullptr}; // in the loop's list
+    std::atomic<bool> on_list{false};             // whether it is in that list
     bool listed = false;                          // loop's thread: among those it looks at each turn
     bool closed_told = false;                     // loop's thread: CLOSED is on its way
     // Whether the loop has something to tell of it.

@@ -109,6 +109,11 @@ void Loop::abandon_bridges() {
 }
 
 void Loop::bridge_signaled(Bridge &bridge) {
+    // A drain between two turns allows a second signal while the first is still on the list.
+    if (bridge.on_list.exchange(true, std::memory_order_seq_cst)) {
+        wake();
+        return;
+    }
     Bridge *head = signaled_bridges_.load(std::memory_order_relaxed);
     do {
         bridge.next_signaled.store(head, std::memory_order_relaxed);

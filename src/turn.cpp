@@ -294,6 +294,7 @@ void Loop::collect_bridges() {
     const auto first_new = static_cast<std::ptrdiff_t>(active_bridges_.size());
     while (signaled) {
         Bridge *const next = signaled->next_signaled.load(std::memory_order_relaxed);
+        signaled->on_list.exchange(false, std::memory_order_seq_cst); // before the look at what it holds
         if (!signaled->listed) {
             signaled->listed = true;
             active_bridges_.push_back(signaled);
