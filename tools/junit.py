@@ -37,7 +37,10 @@ def read(path: Path) -> Counts:
     counts = Counts()
     names: dict[str, str] = {}
     for case in ElementTree.parse(path).iter("testcase"):
-        name = f"{case.get('classname') or ''}.{case.get('name')}".strip(".")
+        name, suite = case.get("name") or "?", case.get("classname") or ""
+        # CTest's suite is the test itself.
+        if suite not in ("", name):
+            name = f"{suite}.{name}"
         skipped = case.find("skipped")
         reason = "" if skipped is None else (skipped.get("message") or "no reason given")
         broken = case.find("failure") is not None or case.find("error") is not None
