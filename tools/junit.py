@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from dataclasses import dataclass, field
@@ -32,6 +33,15 @@ def failure(name: str) -> Counts:
     return Counts(failed=1, failures=[name])
 
 
+# How GoogleTest tells why a test skipped itself; CTest only reports that it did.
+GTEST_SKIPPED = re.compile(r": Skipped\n(.+)")
+
+
+def skip_reason(case: ElementTree.Element, skipped: ElementTree.Element) -> str:
+    told = GTEST_SKIPPED.search(case.findtext("system-out") or "")
+    return told.group(1) if told else skipped.get("message") or "no reason given"
+
+
 def read(path: Path) -> Counts:
     """Test by test, not from the sums in the head: there CTest calls a test without a program skipped."""
     counts = Counts()
@@ -42,9 +52,10 @@ def read(path: Path) -> Counts:
         if suite not in ("", name):
             name = f"{suite}.{name}"
         skipped = case.find("skipped")
-        reason = "" if skipped is None else (skipped.get("message") or "no reason given")
+        reason = "" if skipped is None else skip_reason(case, skipped)
         broken = case.find("failure") is not None or case.find("error") is not None
-        not_started = case.get("status") == "notrun" and not reason.startswith("SKIP_")
+        # CTest files a test whose program is missing under skipped.
+        not_started = reason.startswith("Unable to find executable")
         if broken or not_started or case.get("status") == "fail":
             verdict = "failed"
         elif skipped is not None or case.get("status") == "disabled":
