@@ -133,9 +133,13 @@ def worst(found: Comparison) -> float:
 def loss_table(losses: list[Comparison]) -> str:
     rows = [
         [
-            found.section["title"], found.row["title"], found.measure["title"],
-            f"{found.ours['label']} / {found.theirs['label']}", tables.ratio_text(found.ratio),
+            found.section["title"],
+            found.row["title"],
+            found.measure["title"] or found.row["unit"],
+            f"{found.ours['label']} / {found.theirs['label']}",
+            tables.ratio_text(found.ratio),
         ]
         for found in losses
-    ]  # fmt: skip
-    return tables.as_markdown(tables.Table("", ["Section", "Case", "Measure", "Pair", "Ratio"], rows)) + "\n"
+    ]
+    header = ["Section", "Case", "Measure", "Pair", "Ratio"]
+    return tables.as_markdown(tables.Table("", header, rows, texts=4)) + "\n"

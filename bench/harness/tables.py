@@ -27,6 +27,8 @@ class Table:
     title: str
     header: list[str]
     rows: list[list[str]]
+    texts: int = 1
+    """How many columns at the left hold words rather than figures."""
 
 
 def tables(results: Results, section: dict[str, Any]) -> Iterator[Table]:
@@ -83,7 +85,7 @@ def as_text(table: Table) -> str:
 def as_markdown(table: Table) -> str:
     lines = [f"**{table.title}**", ""] if table.title else []
     lines.append("| " + " | ".join(table.header) + " |")
-    lines.append("|---" + "|--:" * (len(table.header) - 1) + "|")
+    lines.append("|---" * table.texts + "|--:" * (len(table.header) - table.texts) + "|")
     lines += ["| " + " | ".join(row) + " |" for row in table.rows]
     return "\n".join(lines)
 
