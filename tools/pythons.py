@@ -19,10 +19,15 @@ SUPPORTED = {
 }
 
 PROBE = """
-import json, os, sys, sysconfig import ensurepip, ssl, venv print(json.dumps({ "implementation": {"cpython":
-"CPython", "pypy": "PyPy"}.get(sys.implementation.name, sys.implementation.name), "version": "%d.%d" %
-sys.version_info[:2], "executable": sys.executable, "headers":
-os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")), }))
+import json, os, sys, sysconfig
+import ensurepip, ssl, venv
+names = {"cpython": "CPython", "pypy": "PyPy"}
+print(json.dumps({
+    "implementation": names.get(sys.implementation.name, sys.implementation.name),
+    "version": "%d.%d" % sys.version_info[:2],
+    "executable": sys.executable,
+    "headers": os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")),
+}))
 """
 
 
