@@ -42,8 +42,11 @@ void StreamSet::read(Stream &stream, size_t still_to_come) {
         return;
     }
     const size_t share = slab_.share(still_to_come);
-    if (share == 0)
-        return; // it stays ready for the next turn
+    if (share == 0) { // it stays ready for the next turn
+        if (!unserved_)
+            unserved_ = stream.id;
+        return;
+    }
     const int64_t count = sys::receive(stream.fd, stream.is_socket, slab_.next(), share);
     if (count > 0)
         emit_read(stream, static_cast<size_t>(count));

@@ -222,6 +222,11 @@ int Loop::wait(int64_t timeout_ns) {
     waker_.awake();
     if (count < 0)
         return count;
+    // Who found the slab full comes first now: the poller keeps its order, and those in front could fill it each turn.
+    if (const csploop_id unserved = streams_.take_unserved())
+        std::rotate(events,
+                    std::find_if(events, events + count, [&](const Ready &ready) { return ready.tag == unserved; }),
+                    events + count);
     for (int i = 0; i < count; ++i) {
         const uint64_t tag = events[i].tag;
         switch (id::kind(tag)) {
