@@ -67,6 +67,7 @@ class DebugMixin(LoopState):
                 raise
             except BaseException as exc:
                 self._callback_failed(handle, exc)
+            handle = None  # as in turn.py, where a kept traceback must not keep it
             return
         self._current_handle = handle
         started = time.monotonic()
@@ -82,7 +83,7 @@ class DebugMixin(LoopState):
                 describe: Callable[[Any], str] = getattr(base_events, "_format_handle", str)
                 self._report_slow(describe(handle), took)
         finally:
-            self._current_handle = None
+            handle = self._current_handle = None
 
     def _report_slow(self, what: object, took: float) -> None:
         logger.warning("Executing %s took %.3f seconds", what, took)

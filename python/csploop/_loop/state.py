@@ -60,7 +60,7 @@ class EagerDirty(list):  # type: ignore[type-arg]  # list is not generic at run 
 class LoopState(asyncio.BaseEventLoop):
     """The attributes of a loop, and what its areas want from one another."""
 
-    # Until the base class's constructor says otherwise: a loop that could not be made is nothing to warn about.
+    # Until the base class's constructor says otherwise: nothing to close in a loop that could not be made.
     _closed = True
 
     if TYPE_CHECKING:

@@ -139,6 +139,9 @@ class TurnMixin(LoopState):
         owners = self._owners
         timers = self._timers
         dirty = self._dirty
+        stream: Any
+        handle: Any
+        owner: Any
         while length_hint(items):
             # Subscripts, not get(): a signal's exception comes after a call, and must not lose an item.
             for id, token, result, offset, kind, data in islice(items, 8):
@@ -162,7 +165,7 @@ class TurnMixin(LoopState):
                     handle._id = 0
                     handle._scheduled = False
                     try:
-                        handle._context.run(handle._callback, *handle._args)  # type: ignore[arg-type]
+                        handle._context.run(handle._callback, *handle._args)
                     except (SystemExit, KeyboardInterrupt):
                         raise
                     except BaseException as exc:
@@ -179,6 +182,8 @@ class TurnMixin(LoopState):
                     owner._on_record(kind, result, offset)
             if dirty:
                 self._relieve()
+        # A traceback that somebody keeps leads to this frame, and must not keep what was dispatched.
+        stream = handle = owner = data = None
 
     def _relieve(self) -> None:
         """Sends in the middle of a turn when much or for long has waited to be sent."""

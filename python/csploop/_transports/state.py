@@ -19,7 +19,6 @@ class StreamState(transports._FlowControlMixin):
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_aborted",
         "_backlog",
         "_buffered",
         "_closing",
@@ -27,9 +26,9 @@ class StreamState(transports._FlowControlMixin):
         "_context",
         "_deliver",
         "_empty_waiter",
+        "_ended",
         "_eof",
         "_eof_came",
-        "_error",
         "_held",
         "_id",
         "_out",
@@ -89,10 +88,10 @@ class StreamState(transports._FlowControlMixin):
 
         # the end
         _closing: bool
-        _aborted: bool
+        _ended: bool  # the core was told to close
         _conn_lost: int
-        _error: BaseException | None
 
         def close(self) -> None: ...
+        def _finish_close(self) -> None: ...
         def _fatal_error(self, exc: BaseException, message: str = ...) -> None: ...
         def _on_eof(self) -> None: ...

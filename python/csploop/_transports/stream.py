@@ -35,6 +35,7 @@ from csploop._loop.words import (
     EOF,
     ERROR,
     OP_CLOSE,
+    OP_READ_STOP,
     READABLE,
     REJECTED,
 )
@@ -93,14 +94,13 @@ class StreamTransport(Reading, Writing):
         self._room = self._high_water
         self._held = []
         self._closing = False
-        self._aborted = False
+        self._ended = False  # the core was told to close
         self._refuses = False  # writes: after write_eof, close, and during sendfile
         self._paused = False
         self._eof = False  # write_eof was called
         self._eof_came = False  # the peer writes no more
         self._read_started = False
         self._conn_lost = 0
-        self._error = None
         self._empty_waiter = None
         self._start_buffered()
         self._deliver = self._drop
@@ -157,30 +157,30 @@ class StreamTransport(Reading, Writing):
         elif kind == ERROR:
             exc = error_from_code(result)
             self._fatal_error(exc, "Fatal error on socket transport")
-        elif kind == CLOSED:
-            self._on_closed()
+        elif kind == CLOSED and self._sock is not None:
+            # The end of a close() that had to drain; the others did not wait for it.
+            loop = self._loop
+            loop._run_handle(asyncio.Handle(self._call_connection_lost, (None,), loop, self._context))
         elif kind == REJECTED and result not in GONE:
             self._fatal_error(error_from_code(result), "Fatal error on socket transport")
 
-    def _on_closed(self) -> None:
+    def _call_connection_lost(self, exc: BaseException | None) -> None:
+        if self._sock is None:
+            return
         loop = self._loop
         loop._owners.pop(self._id, None)
         if loop._streams.get(self._sock_fd) is self:
             del loop._streams[self._sock_fd]
         self._queued = self._backlog = 0
         self._out.clear()
-        self._held.clear()
         sock, self._sock = self._sock, None
         server, self._server = self._server, None
         waiter, self._empty_waiter = self._empty_waiter, None
-        protocol = self._protocol
         try:
             if self._protocol_connected:
-                loop._run_handle(_lost_handle(loop, self, protocol))
+                self._protocol.connection_lost(exc)
         finally:
-            if sock is not None:
-                sock.close()
-            self._deliver = self._drop
+            sock.close()
             self._protocol = None
             if waiter is not None and not waiter.done():
                 waiter.set_exception(ConnectionError("Connection is closed by peer"))
@@ -193,18 +193,35 @@ class StreamTransport(Reading, Writing):
     def close(self) -> None:
         if self._closing:
             return
+        self._closing = True
+        self._deliver = self._drop
+        self._held.clear()
+        if not self._protocol_paused:
+            self._finish_close()
+        elif self._read_started and not self._paused and not self._eof_came:
+            # asyncio calls resume_writing also while it closes, and takes what that writes, on which its TLS
+            # relies; so the core hears of the close only when the protocol has been resumed.
+            self._loop._ops.append((self._id, OP_READ_STOP, 0))
+
+    def _finish_close(self) -> None:
+        drained = not self._queued and not self._unsent()
         self._end(CLOSE_DRAIN)
-        if not self._queued and not self._backlog:
-            self._conn_lost += 1
+        if drained:
+            self._lose(None)  # else the CLOSED record tells when all is sent
 
     def abort(self) -> None:
         self._force_close(None)
 
     def _end(self, flags: int) -> None:
-        self._closing = self._refuses = True
+        self._closing = self._ended = self._refuses = True
         self._deliver = self._drop
         self._held.clear()
         self._loop._ops.append((self._id, OP_CLOSE, flags))
+
+    def _lose(self, exc: BaseException | None) -> None:
+        """Calls connection_lost in the next turn, when the core has let go of the descriptor."""
+        self._conn_lost += 1
+        self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
 
     def _fatal_error(self, exc: BaseException, message: str = "Fatal error on transport") -> None:
         if isinstance(exc, OSError):
@@ -217,23 +234,13 @@ class StreamTransport(Reading, Writing):
         self._force_close(exc)
 
     def _force_close(self, exc: BaseException | None) -> None:
-        if self._sock is None or self._aborted:
+        if self._sock is None or self._conn_lost:
             return
-        self._aborted = True
-        if not self._conn_lost:
-            self._error = exc
-        self._conn_lost += 1
-        self._out.clear()
-        self._queued = 0
+        # What was written before still goes out as far as the kernel takes it at once; the rest is dropped.
         self._end(CLOSE_ABORT)
+        self._lose(exc)
 
 
 def _wake_waiter(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)
-
-
-def _lost_handle(loop: Any, transport: StreamTransport, protocol: Any) -> asyncio.Handle:
-    """connection_lost as a callback of the loop's, so that its exceptions are reported as one."""
-    error, transport._error = transport._error, None
-    return asyncio.Handle(protocol.connection_lost, (error,), loop, transport._context)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from asyncio import constants
 from asyncio.log import logger
 from typing import Any
 
+from csploop._ffi import ffi, lib
 from csploop._loop.words import OP_SHUTDOWN
 from csploop._transports.state import StreamState
 
 __all__ = ["Writing"]
+
+EPIPE = lib.CSPLOOP_EPIPE
+WRITE_ERROR = "Fatal write error on socket transport"
 
 # How many bytes a protocol that was told to pause may add before the next attempt to send.
 PAUSED_ROOM = 64 * 1024
@@ -47,7 +53,7 @@ class Writing(StreamState):
             raise RuntimeError(f"Cannot call {call} after write_eof()")
         if self._empty_waiter is not None:
             raise RuntimeError(f"unable to {verb}; sendfile is in progress")
-        if some:
+        if some and self._conn_lost:
             if self._conn_lost >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
                 logger.warning("socket.send() raised exception.")
             self._conn_lost += 1
@@ -57,28 +63,37 @@ class Writing(StreamState):
         loop = self._loop
         if self._queued:
             loop._flush()
-        if self._closing:
+        if self._ended:
             return
-        code = loop._lib.csploop_stream_buffered(loop._core, self._id)
-        self._on_backlog(code if code >= 0 else 0)
+        unsent = self._unsent()
+        if not unsent and loop._lib.csploop_stream_write(loop._core, self._id, ffi.NULL, 0) == EPIPE:
+            # The ERROR record waits for a turn that a caller who never pauses would not let come.
+            self._fatal_error(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)), WRITE_ERROR)
+            return
+        self._on_backlog(unsent)
+
+    def _unsent(self) -> int:
+        """What the core has not sent yet, asked for now."""
+        code: int = self._loop._lib.csploop_stream_buffered(self._loop._core, self._id)
+        return max(code, 0)
 
     def _on_backlog(self, size: int) -> None:
         """The core has `size` bytes that it could not send yet."""
         self._backlog = size
         if size + self._queued > self._high_water:
-            if not self._protocol_paused and not self._closing:
+            if not self._protocol_paused and not self._ended:
                 self._maybe_pause_protocol()
         elif self._protocol_paused:
             self._maybe_resume_protocol()
         self._room = PAUSED_ROOM if self._protocol_paused else max(self._high_water - size, 0)
         if self._empty_waiter is not None and not size and not self._queued and not self._empty_waiter.done():
             self._empty_waiter.set_result(None)
+        if self._closing and not self._ended and not self._protocol_paused:
+            self._finish_close()
 
     def get_write_buffer_size(self) -> int:
         if self._backlog and not self._closing and self._sock is not None:
-            code = self._loop._lib.csploop_stream_buffered(self._loop._core, self._id)
-            if code >= 0:
-                self._backlog = code
+            self._backlog = self._unsent()
         return self._queued + self._backlog
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
@@ -102,13 +117,12 @@ class Writing(StreamState):
             self._loop._flush()
         self._empty_waiter = self._loop.create_future()
         self._refuses = True
-        code = self._loop._lib.csploop_stream_buffered(self._loop._core, self._id)
-        self._on_backlog(code if code >= 0 else 0)
+        self._on_backlog(self._unsent())
         return self._empty_waiter
 
     def _reset_empty_waiter(self) -> None:
         self._empty_waiter = None
-        self._refuses = self._eof or self._closing
+        self._refuses = self._eof or self._ended
 
 
 def _to_bytes(data: Any) -> bytes:
