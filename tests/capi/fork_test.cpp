@@ -1,0 +1,155 @@
+// A child process inherits the handle, but not the loop: it may close and unref, and the parent's goes on.
+#include "support/bridges.hpp"
+#include "support/harness.hpp"
+#include "support/sockets.hpp"
+
+#include <sys/wait.h>
+
+using namespace csploop_test;
+
+namespace {
+
+void nothing(csploop_t *, const csploop_record *, void *) {}
+
+// Runs `body` in a child; it returns 0 when all was well, else the line number that was not.
+template <class Body>
+int in_child(Body body) {
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(Alarm::limit_seconds);
+        _exit(body());
+    }
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+} // namespace
+
+// A gtest assertion in the child would be lost, so a failed check ends it with its line, modulo what fits.
+#define CHILD_EXPECT(condition)        \
+    do {                               \
+        if (!(condition))              \
+            return __LINE__ % 255 + 1; \
+    } while (0)
+
+class Fork : public ModeTest {};
+CSPLOOP_IN_ALL_MODES(Fork);
+
+TEST_P(Fork, TheChildMayOnlyCloseAndUnref) {
+    TestBridge bridge(loop, CSPLOOP_BRIDGE_BLOCK, 8, 2, h.fn(), h.arg());
+    const int failed_line = in_child([&]() -> int {
+        int64_t deadline = 0;
+        csploop_id id = 0;
+        CHILD_EXPECT(csploop_turn(loop, nullptr, 0) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(csploop_run(loop, CSPLOOP_RUN_NOWAIT) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(csploop_wake(loop) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(csploop_stop(loop) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(csploop_post(loop, nothing, nullptr) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(csploop_call_soon(loop, nullptr, nothing, nullptr) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(csploop_attach(loop) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(csploop_backend_fd(loop) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(csploop_next_deadline(loop, &deadline) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(csploop_tcp_listen(loop, &id, "127.0.0.1", 0, nullptr, nothing, nullptr) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(csploop_stream_write(loop, 1, "x", 1) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(bridge.push(uint64_t{1}) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(csploop_bridge_close(bridge.get()) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(csploop_ref(loop) == loop);
+        csploop_unref(loop);
+        CHILD_EXPECT(csploop_close(loop) == 0);
+        CHILD_EXPECT(csploop_close(loop) == 0);
+        return 0;
+    });
+    EXPECT_EQ(failed_line, 0);
+    EXPECT_EQ(bridge.push(uint64_t{7}), 0);
+    h.until_event(bridge.id(), CSPLOOP_KIND_BRIDGE, "the parent's bridge");
+}
+
+TEST_P(Fork, TheParentsRegistrationsSurviveTheChildsClose) {
+    auto [near, far] = socket_pair();
+    auto [reader, writer] = pipe_pair();
+    csploop_id stream = 0, watcher = 0, listener = 0;
+    ASSERT_EQ(csploop_stream_adopt(loop, &stream, near.release(), nullptr, h.fn(), h.arg()), 0);
+    ASSERT_EQ(csploop_stream_read_start(loop, stream, CSPLOOP_READ_SLAB), 0);
+    ASSERT_EQ(csploop_watch(loop, &watcher, reader.get(), CSPLOOP_WATCH_READ, h.fn(), h.arg()), 0);
+    ASSERT_EQ(csploop_tcp_listen(loop, &listener, "127.0.0.1", 0, nullptr, h.fn(), h.arg()), 0);
+    const int port = port_of(csploop_stream_fd(loop, listener));
+    csploop_id wall = 0;
+    ASSERT_EQ(csploop_call_at_wall(loop, &wall, wall_ns() + 20 * millisecond, h.fn(), h.arg()), 0);
+    h.settle();
+
+    EXPECT_EQ(in_child([&]() -> int {
+                  CHILD_EXPECT(csploop_close(loop) == 0);
+                  CHILD_EXPECT(csploop_unref(loop) == nullptr);
+                  return 0;
+              }),
+              0);
+
+    send_all(far, "to the parent");
+    h.until([&] { return h.text(stream) == "to the parent"; }, "the parent's stream");
+    ASSERT_EQ(write(writer.get(), "x", 1), 1);
+    h.until_event(watcher, CSPLOOP_KIND_WATCH, "the parent's watcher");
+    EXPECT_EQ(csploop_unwatch(loop, watcher), 0);
+    Fd client = dial_tcp(port);
+    h.until([&] { return h.accepted(listener) != 0; }, "the parent's listener");
+    h.until_event(wall, CSPLOOP_KIND_TIMER, "the parent's wall timer");
+    EXPECT_EQ(csploop_wake(loop), 0);
+    h.turn(-1);
+}
+
+TEST_P(Fork, AChildThatDoesNothingHarmsNothing) {
+    auto [near, far] = socket_pair();
+    csploop_id stream = 0;
+    ASSERT_EQ(csploop_stream_adopt(loop, &stream, near.release(), nullptr, h.fn(), h.arg()), 0);
+    ASSERT_EQ(csploop_stream_read_start(loop, stream, CSPLOOP_READ_SLAB), 0);
+    EXPECT_EQ(in_child([] { return 0; }), 0);
+    send_all(far, "x");
+    h.until([&] { return h.text(stream) == "x"; }, "the byte");
+}
+
+TEST_P(Fork, TheChildSendsNothingOfTheParents) {
+    auto [near, far] = socket_pair();
+    csploop_id stream = 0;
+    ASSERT_EQ(csploop_stream_adopt(loop, &stream, near.release(), nullptr, h.fn(), h.arg()), 0);
+    ASSERT_EQ(csploop_stream_write(loop, stream, "once", 4), 0);
+    EXPECT_EQ(in_child([&]() -> int {
+                  CHILD_EXPECT(csploop_close(loop) == 0);
+                  csploop_unref(loop);
+                  return 0;
+              }),
+              0);
+    h.turn(0);
+    EXPECT_EQ(receive(far, 4), "once");
+    h.settle();
+    EXPECT_EQ(receive_some(far), "");
+}
+
+TEST_P(Fork, AChildCanMakeItsOwnLoop) {
+    const csploop_poller poller = GetParam().poller;
+    EXPECT_EQ(in_child([&]() -> int {
+                  CHILD_EXPECT(csploop_close(loop) == 0);
+                  csploop_options options = CSPLOOP_OPTIONS_INIT;
+                  options.poller = poller;
+                  csploop_t *own = nullptr;
+                  CHILD_EXPECT(csploop_new(&own, &options) == 0);
+                  int calls = 0;
+                  csploop_fn count = [](csploop_t *l, const csploop_record *, void *arg) {
+                      ++*static_cast<int *>(arg);
+                      csploop_stop(l);
+                  };
+                  CHILD_EXPECT(csploop_call_later(own, nullptr, 1000, count, &calls) == 0);
+                  CHILD_EXPECT(csploop_run(own, CSPLOOP_RUN_FOREVER) == 0);
+                  CHILD_EXPECT(calls == 1);
+                  int fds[2];
+                  CHILD_EXPECT(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+                  csploop_id id = 0;
+                  CHILD_EXPECT(csploop_watch(own, &id, fds[0], CSPLOOP_WATCH_WRITE, count, &calls) == 0);
+                  CHILD_EXPECT(csploop_run(own, CSPLOOP_RUN_FOREVER) == 0);
+                  CHILD_EXPECT(calls == 2);
+                  CHILD_EXPECT(csploop_close(own) == 0);
+                  csploop_unref(own);
+                  return 0;
+              }),
+              0);
+}
