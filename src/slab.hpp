@@ -13,20 +13,17 @@ namespace csploop {
 
 class Slab {
 public:
-    static constexpr size_t least_read = 4096;      // with less room than this, reading waits for the next turn
-    static constexpr size_t most_read = 256 * 1024; // of one stream in one turn
-    static constexpr size_t fair_read = 16 * 1024;  // what is kept free for each stream still to come
+    // Of one stream in one turn. Smaller shares would cut large messages into many system calls; a stream that
+    // finds the slab full is the first one of the next turn, so a few floods cannot starve the others.
+    static constexpr size_t most_read = 256 * 1024;
 
-    explicit Slab(size_t size) : size_(size) {}
+    explicit Slab(size_t size) : size_(size), least_read_(std::min(size / 4, size_t{32 * 1024})) {}
 
     void reset() { used_ = 0; }
-    // How much a stream may read now when `others` are ready behind it. 0: no room.
-    size_t share(size_t others) const {
+    // How much a stream may read now. 0: no room that is worth a system call; reading waits for the next turn.
+    size_t share() const {
         const size_t room = size_ - used_;
-        if (room < least_read)
-            return 0;
-        const size_t kept = std::min(others * fair_read, room);
-        return std::min(most_read, std::max({room - kept, std::min(fair_read, room), least_read}));
+        return room < least_read_ ? 0 : std::min(room, most_read);
     }
     uint8_t *next() {
         if (!data_)
@@ -48,6 +45,7 @@ public:
 
 private:
     size_t size_;
+    size_t least_read_;
     size_t used_ = 0;
     std::unique_ptr<uint8_t[]> data_;
 };

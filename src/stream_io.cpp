@@ -9,7 +9,7 @@
 
 namespace csploop {
 
-void StreamSet::on_ready(csploop_id id, uint32_t events, size_t still_to_come) {
+void StreamSet::on_ready(csploop_id id, uint32_t events) {
     Stream *const stream = find(id);
     if (!stream || stream->closed)
         return;
@@ -30,10 +30,10 @@ void StreamSet::on_ready(csploop_id id, uint32_t events, size_t still_to_come) {
             emit(*stream, CSPLOOP_KIND_BACKLOG, 0);
     }
     if ((events & ready::read) && stream->reading && !stream->eof && !stream->broken && !stream->closing)
-        read(*stream, still_to_come);
+        read(*stream);
 }
 
-void StreamSet::read(Stream &stream, size_t still_to_come) {
+void StreamSet::read(Stream &stream) {
     // What was held back goes first, and is this batch's one READ.
     if (stream.held_waiting || stream.read_turn == turn_)
         return;
@@ -41,7 +41,7 @@ void StreamSet::read(Stream &stream, size_t still_to_come) {
         emit(stream, CSPLOOP_KIND_READABLE, 0);
         return;
     }
-    const size_t share = slab_.share(still_to_come);
+    const size_t share = slab_.share();
     if (share == 0) { // it stays ready for the next turn
         if (!unserved_)
             unserved_ = stream.id;
@@ -113,7 +113,7 @@ void StreamSet::deliver_held() {
                 emit(*stream, CSPLOOP_KIND_READABLE, 0);
                 length = 1;
             } else {
-                length = std::min(slab_.share(0), stream->held_data.size());
+                length = std::min(slab_.share(), stream->held_data.size());
                 if (length) {
                     std::memcpy(slab_.next(), stream->held_data.data(), length);
                     emit_read(*stream, length);

@@ -163,11 +163,16 @@ int StreamSet::write_copied(csploop_id id, const void *data, size_t length) {
         return code;
     if (length == 0)
         return 0;
-    stream->unsent.copy(static_cast<const uint8_t *>(data), length, pool_);
-    after_write(*stream);
-    if (stream->dirty && stream->unsent.bytes() > stream->high_water)
+    const auto *const bytes = static_cast<const uint8_t *>(data);
+    const bool sendable = !stream->blocked && !stream->connecting;
+    if (sendable && stream->unsent.bytes() + length > stream->high_water) {
+        // So much goes out at once, from where it lies; only what the kernel does not take is copied.
+        stream->unsent.stage(bytes, length);
         flush(*stream);
-    return 0;
+        return 0;
+    }
+    stream->unsent.copy(bytes, length, pool_);
+    return after_write(*stream);
 }
 
 int StreamSet::write_staged(csploop_id id, const void *data, size_t length) {

@@ -56,7 +56,7 @@ public:
         ++turn_;
     }
     void deliver_held();
-    void on_ready(csploop_id id, uint32_t events, size_t still_to_come);
+    void on_ready(csploop_id id, uint32_t events);
     // The first stream for which the slab had no room in the last wait; 0 for none.
     csploop_id take_unserved() { return std::exchange(unserved_, 0); }
     void flush_dirty();
@@ -92,7 +92,7 @@ private:
     void finish_close(Stream &stream);
     void finish_connect(Stream &stream);
     void finish_shutdown(Stream &stream);
-    void read(Stream &stream, size_t still_to_come);
+    void read(Stream &stream);
     void emit_read(Stream &stream, size_t length);
     void accept(Stream &listener);
     void end_of_file(Stream &stream);

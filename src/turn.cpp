@@ -231,7 +231,7 @@ int Loop::wait(int64_t timeout_ns) {
         const uint64_t tag = events[i].tag;
         switch (id::kind(tag)) {
         case IdKind::stream:
-            streams_.on_ready(tag, events[i].events, static_cast<size_t>(count - i - 1));
+            streams_.on_ready(tag, events[i].events);
             break;
         case IdKind::watcher:
             watchers_.on_ready(tag, events[i].events);

@@ -16,20 +16,34 @@ void WriteQueue::copy(const uint8_t *data, size_t length, BlockPool &pool) {
     size_t fits = 0;
     if (!empty() && parts_.back().kind == Kind::owned)
         fits = std::min(parts_.back().block.capacity - parts_.back().block.used, length);
-    if (fits < length) {
-        // All that can fail comes first, so that a write is taken whole or not at all.
-        Block block = pool.take(length - fits);
-        block.used = length - fits;
-        std::memcpy(block.data.get(), data + fits, block.used);
-        if (parts_.size() == parts_.capacity())
-            parts_.reserve(parts_.size() * 2 + 1);
-        fill_last(data, fits);
-        const uint8_t *const begin = block.data.get();
-        parts_.push_back({.data = begin, .length = length - fits, .kind = Kind::owned, .block = std::move(block)});
-    } else {
-        fill_last(data, fits);
+    // All that can fail comes first, so that a write is taken whole or not at all.
+    Block only;
+    std::vector<Block> several;
+    if (const size_t rest = length - fits; rest > Block::large) {
+        for (size_t left = rest; left > 0; left -= std::min(left, several.back().capacity))
+            several.push_back(pool.take(left));
+    } else if (rest > 0) {
+        only = pool.take(rest);
     }
+    if (parts_.size() + several.size() + 1 > parts_.capacity())
+        parts_.reserve(parts_.size() * 2 + several.size() + 1);
+    fill_last(data, fits);
     bytes_ += length;
+    data += fits;
+    length -= fits;
+    const auto fill = [&](Block &block) {
+        const size_t used = std::min(length, block.capacity);
+        const uint8_t *const begin = block.data.get();
+        std::memcpy(block.data.get(), data, used);
+        block.used = used;
+        data += used;
+        length -= used;
+        parts_.push_back({.data = begin, .length = used, .kind = Kind::owned, .block = std::move(block)});
+    };
+    if (only.data)
+        fill(only);
+    for (Block &block : several)
+        fill(block);
 }
 
 void WriteQueue::fill_last(const uint8_t *data, size_t length) {
