@@ -1,9 +1,9 @@
 """What goes into a turn: timers, the writes of each stream gathered into one submission, and the other
 requests.
 
-Small writes of all streams are joined into one bytes object, which is the turn's out slab; nothing is copied
-when there is only one. Large ones go by reference: their memory stays in `_references` until the core says
-WRITTEN. Only immutable bytes get here (the transports copy everything else).
+Small writes of all streams are joined into one bytes object, which is the turn's out slab (or is copied into
+one that stays, when it is small itself). Large ones go by reference: their memory stays in `_references`
+until the core says WRITTEN. Only immutable bytes get here (the transports copy everything else).
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ MOST_SUBMISSIONS = 1024
 REFERENCE_BYTES = 32 * 1024
 # More joined bytes than this are sent before the gathering goes on.
 OUT_BYTES = 256 * 1024
+# Up to here, copying into a slab that stays is cheaper than showing the core new memory
+# (bench: hot.py --connections 1).
+SMALL_OUT_BYTES = 16 * 1024
 
 from_buffer = ffi.from_buffer
 cast = ffi.cast
@@ -95,7 +98,13 @@ class GatherMixin(LoopState):
                     parts = []
                 pack_op(view, offset, id, op, flags)
                 offset += SUBMISSION_BYTES
-        self._pack(offset, parts)
+        if not parts:
+            self._batch.n_submissions = offset // SUBMISSION_BYTES
+        elif position <= SMALL_OUT_BYTES and self._out_is_small:
+            self._small_out_view[:position] = parts[0] if len(parts) == 1 else b"".join(parts)
+            self._batch.n_submissions = offset // SUBMISSION_BYTES
+        else:
+            self._pack(offset, parts)
 
     def _gather_large(
         self, stream: Any, offset: int, position: int, parts: list[bytes]
@@ -133,11 +142,20 @@ class GatherMixin(LoopState):
     def _pack(self, offset: int, parts: list[bytes]) -> None:
         batch = self._batch
         batch.n_submissions = offset // SUBMISSION_BYTES
-        if parts:
-            joined = parts[0] if len(parts) == 1 else b"".join(parts)
-            self._out_bytes = joined
-            self._out_address = batch.out_slab = from_buffer(joined)
-            batch.out_slab_size = len(joined)
+        if not parts:
+            return
+        joined = parts[0] if len(parts) == 1 else b"".join(parts)
+        if len(joined) <= SMALL_OUT_BYTES:
+            if self._small_out is None:
+                self._small_out = ffi.new("char[]", SMALL_OUT_BYTES)
+                self._small_out_view = ffi.buffer(self._small_out)
+            self._small_out_view[: len(joined)] = joined
+            memory = self._small_out
+        else:
+            memory = from_buffer(joined)  # which keeps the bytes
+        self._out_memory = batch.out_slab = memory
+        batch.out_slab_size = len(memory)
+        self._out_is_small = memory is self._small_out
 
     def _push(self, offset: int, parts: list[bytes]) -> None:
         """Submits what is packed so far, to make room, and asks for more room next time."""

@@ -134,8 +134,10 @@ class LoopState(asyncio.BaseEventLoop):
         self._submissions_end = 0
         self._unprepared = True
         self._cramped = False
-        self._out_bytes: Any = None
-        self._out_address: Any = None
+        self._out_memory: Any = None
+        self._small_out: Any = None
+        self._small_out_view: Any = None
+        self._out_is_small = False
 
         self._edges_stay = True
         # Everything that has records of its own, by id.

@@ -29,6 +29,7 @@ __all__ = ["TurnMixin"]
 monotonic = time.monotonic
 new_handle = Handle.__new__
 iter_records = RECORD.iter_unpack
+unpack_record = RECORD.unpack_from
 
 CAPACITY = 512  # records that one turn hands out
 RECORD_SHIFT = 5  # a record has 32 bytes
@@ -68,6 +69,7 @@ class TurnMixin(LoopState):
         next_ready = ready.popleft
         dirty = self._dirty
         poll_by = 0.0
+        items: Any = None
         while True:
             todo = len(ready)
             waiting = dirty or self._ops or self._new_timers or self._dead_timers
@@ -85,13 +87,13 @@ class TurnMixin(LoopState):
                 self._sent_at = now = monotonic()
                 poll_by = now + POLL_EVERY
                 if count > 0:
-                    self._unfinished = self._take(count)
+                    self._unfinished = items = self._take(count)
                     batch.n_records = 0
                 elif count < 0:
                     check(count)
             if self._debug:
                 self._run_ready_checked(todo)
-            else:
+            elif todo:
                 for left in range(todo):
                     handle = next_ready()
                     if handle._cancelled:
@@ -106,7 +108,11 @@ class TurnMixin(LoopState):
                         self._relieve()
                 handle = None
             if count > 0:
-                self._dispatch_rest()
+                if self._debug:
+                    self._dispatch_checked(items)
+                else:
+                    self._dispatch(items)
+                self._unfinished = items = None
             if self._stopping:
                 break
 
@@ -116,6 +122,10 @@ class TurnMixin(LoopState):
         if batch.slab != self._slab_address:
             self._map_slab()
         slab = self._slab_view
+        if count == 1:
+            id, token, result, offset, kind, _ = unpack_record(self._records_view)
+            data = slab[offset : offset + result] if kind == READ else None
+            return iter(((id, token, result, offset, kind, data),))
         return iter(
             [
                 (id, token, result, offset, kind, slab[offset : offset + result] if kind == READ else None)
@@ -142,7 +152,7 @@ class TurnMixin(LoopState):
         stream: Any
         handle: Any
         owner: Any
-        while length_hint(items):
+        while True:
             # Subscripts, not get(): a signal's exception comes after a call, and must not lose an item.
             for id, token, result, offset, kind, data in islice(items, 8):
                 if kind == READ:
@@ -180,6 +190,8 @@ class TurnMixin(LoopState):
                     except KeyError:
                         continue
                     owner._on_record(kind, result, offset)
+            if not length_hint(items):
+                break
             if dirty:
                 self._relieve()
         # A traceback that somebody keeps leads to this frame, and must not keep what was dispatched.

@@ -6,6 +6,8 @@ announce data only (READABLE), and one call reads straight into the buffer, unti
 
 from __future__ import annotations
 
+from typing import Any
+
 from csploop._ffi import ffi, lib
 from csploop._loop.words import OP_READ_START, READ_READY, READ_SLAB
 from csploop._transports.state import StreamState
@@ -18,6 +20,26 @@ LARGE_READ = 64 * 1024
 SMALL_READ = 16 * 1024
 # So many small reads in a row end the reading by announcement.
 SMALL_READS = 4
+
+
+def _fill(buffer: Any, data: Any) -> int:
+    """Copies what fits to the buffer's beginning; returns how much that was. Keeps no view of the buffer."""
+    size = len(buffer)
+    if not size:
+        raise RuntimeError("get_buffer() returned an empty buffer")
+    count = len(data)
+    if count <= size and type(buffer) is bytearray:
+        buffer[:count] = data
+        return count
+    target = memoryview(buffer)
+    if target.format != "B" or target.ndim != 1:
+        target = target.cast("B")
+        size = len(target)
+    if count > size:
+        count = size
+        data = memoryview(data)[:size]
+    target[:count] = data
+    return count
 
 
 class BufferedReading(StreamState):
@@ -33,30 +55,18 @@ class BufferedReading(StreamState):
         self._small_reads = 0
         self._loop._ops.append((self._id, OP_READ_START, mode))
 
-    def _deliver_buffered(self, data: bytes) -> None:
+    def _deliver_buffered(self, data: Any) -> None:
         """Copies a read into the protocol's buffers, as many as it takes."""
         protocol = self._protocol
-        rest = memoryview(data)
-        count = 0
-        while rest:
+        rest = data
+        while True:
             try:
-                buffer = protocol.get_buffer(-1)
-                size = len(buffer)
-                if not size:
-                    raise RuntimeError("get_buffer() returned an empty buffer")
-                target = memoryview(buffer)
-                if target.format != "B" or target.ndim != 1:
-                    target = target.cast("B")
-                count = min(len(target), len(rest))
-                target[:count] = rest[:count]
+                count = _fill(protocol.get_buffer(-1), rest)
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as exc:
                 self._fatal_error(exc, "Fatal error: protocol.get_buffer() call failed.")
                 return
-            finally:
-                target = buffer = None  # type: ignore[assignment]  # the protocol may want to resize it
-            rest = rest[count:]
             try:
                 protocol.buffer_updated(count)
             except (SystemExit, KeyboardInterrupt):
@@ -64,7 +74,10 @@ class BufferedReading(StreamState):
             except BaseException as exc:
                 self._fatal_error(exc, "Fatal error: protocol.buffer_updated() call failed.")
                 return
-            if rest and (self._paused or self._closing or self._protocol is not protocol):
+            if count == len(rest):
+                break
+            rest = memoryview(rest)[count:]
+            if self._paused or self._closing or self._protocol is not protocol:
                 # Held, dropped or for the protocol that took over.
                 self._deliver(bytes(rest))
                 return
