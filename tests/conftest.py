@@ -7,6 +7,7 @@ import faulthandler
 import gc
 import inspect
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,9 @@ from support.kinds import KINDS, Kind, choose
 from support.leaks import Snapshot, collect_garbage, open_fds
 from support.reports import Reports
 
+# A signal fails the test and lets the others go on; a thread can only end the process.
+TIMEOUT_METHOD = "signal" if hasattr(signal, "SIGALRM") else "thread"
+SETTLE = 2  # seconds that what a test has closed may take to end
 GRACE = 10  # seconds that a test which swallows its timeout has until the process dies
 NOWHERE = "on-none-of-the-chosen-loops"
 
@@ -94,7 +98,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if NOWHERE not in item.name]
     for item in items:
         if item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(config.getoption("--seconds")))
+            item.add_marker(pytest.mark.timeout(config.getoption("--seconds"), method=TIMEOUT_METHOD))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -188,7 +192,6 @@ def loop(loop_kind: Kind, nothing_leaks: None, reports: Reports) -> Iterator[asy
     finally:
         if not loop.is_closed():
             leftovers = _wind_up(loop)
-            leftovers += inside.leftovers(loop) if loop_kind.ours else []
             loop.close()
         asyncio.set_event_loop(None)
         collect_garbage()
@@ -196,17 +199,23 @@ def loop(loop_kind: Kind, nothing_leaks: None, reports: Reports) -> Iterator[asy
 
 
 def _wind_up(loop: asyncio.AbstractEventLoop) -> list[str]:
-    """Ends what a test left on the loop, and says what that was."""
-    left = [f"task left: {task!r}" for task in asyncio.all_tasks(loop) if not task.done()]
-    for task in asyncio.all_tasks(loop):
-        task.cancel()
+    """Gives what is ending the turns to end, ends the rest, and says what that was."""
 
-    async def finish() -> None:
+    async def finish() -> list[str]:
+        me = asyncio.current_task()
+        tasks: set[asyncio.Task[Any]] = set()
+        deadline = loop.time() + SETTLE
+        while loop.time() < deadline:
+            tasks = asyncio.all_tasks() - {me}
+            if not tasks and not inside.leftovers(loop) and not inside.open_transports(loop):
+                break
+            await asyncio.sleep(0)
+        left = [f"task left: {task!r}" for task in tasks] + inside.leftovers(loop)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await loop.shutdown_asyncgens()
         await loop.shutdown_default_executor()
-        # A closed transport tells its protocol in a later turn.
-        for _ in range(5):
-            await asyncio.sleep(0)
+        return left
 
-    loop.run_until_complete(finish())
-    return left
+    return loop.run_until_complete(finish())

@@ -1,0 +1,158 @@
+"""Peers that reset, flood, dribble or vanish: nobody else loses anything."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+from support.peers import Peer, adopt
+from support.protocols import Echo, Recorder
+
+pytestmark = pytest.mark.io
+
+
+async def test_a_reset_is_told_as_the_error_of_the_connection(loop):
+    transport, recorder, peer = await adopt(loop, Recorder)
+    transport.write(b"unread by the peer")
+    await asyncio.sleep(0)
+    peer.reset()
+    await recorder.until_lost()
+    assert isinstance(recorder.error, ConnectionResetError)
+    assert "eof" not in recorder.events
+
+
+async def test_a_reset_while_paused_is_told_after_resume_or_write(loop):
+    transport, recorder, peer = await adopt(loop, Recorder)
+    transport.pause_reading()
+    await asyncio.sleep(0)
+    peer.reset()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    transport.resume_reading()
+    await recorder.until_lost()
+    assert isinstance(recorder.error, ConnectionResetError)
+
+
+async def test_writing_to_a_peer_that_is_gone_ends_the_connection_quietly(loop):
+    # Neither SIGPIPE nor a report: the protocol is told, that is all.
+    transport, recorder, peer = await adopt(loop, lambda: Recorder(keep_open=True))
+    peer.close()
+    await recorder.until_event("eof")
+    while not recorder.lost:
+        transport.write(b"x" * 1000)
+        await asyncio.sleep(0)
+    assert isinstance(recorder.error, (BrokenPipeError, ConnectionResetError))
+
+
+async def test_many_writes_after_the_loss_warn_but_do_not_fail(loop, caplog):
+    transport, recorder, peer = await adopt(loop, lambda: Recorder(keep_open=True))
+    transport.write(b"x" * (8 << 20))
+    peer.reset()
+    await recorder.until_lost()
+    for _ in range(20):
+        transport.write(b"x")
+    assert "socket.send() raised exception" in caplog.text
+
+
+async def test_a_flood_starves_nobody(loop):
+    # One client sends without a pause; another one asks for echoes meanwhile.
+    server = await loop.create_server(Echo, "127.0.0.1", 0)
+    address = server.sockets[0].getsockname()
+    sink = await loop.create_server(Recorder, "127.0.0.1", 0)
+    flood = Peer(socket.create_connection(sink.sockets[0].getsockname()))
+    sending = [loop.create_task(flood.send(b"f" * (64 << 20)))]
+    with Peer(socket.create_connection(address)) as polite:
+        answered = 0
+        while not sending[0].done():
+            await polite.send(b"?")
+            assert await polite.recv(1) == b"?"
+            answered += 1
+    assert answered > 3
+    await sending[0]
+    flood.close()
+    server.close()
+    sink.close()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    await asyncio.gather(server.wait_closed(), sink.wait_closed())
+
+
+async def test_a_flood_lets_timers_and_callbacks_through(loop):
+    transport, recorder, peer = await adopt(loop, Recorder)
+    sending = loop.create_task(peer.send(b"f" * (64 << 20)))
+    ticks = 0
+    while not sending.done():
+        await asyncio.sleep(0.0005)
+        ticks += 1
+    assert ticks > 3
+    await sending
+    await recorder.until_received(64 << 20)
+    transport.abort()
+    await recorder.until_lost()
+    peer.close()
+
+
+async def test_a_dribbling_peer_is_served_byte_by_byte(loop):
+    async def serve(reader, writer):
+        line = await reader.readline()
+        writer.write(line[::-1])
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    with Peer(socket.create_connection(server.sockets[0].getsockname())) as peer:
+        peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in b"drip\n":
+            await peer.send(bytes([byte]))
+        assert await peer.recv_end() == b"\npird"
+    server.close()
+    await server.wait_closed()
+
+
+async def test_one_broken_connection_of_many_disturbs_none(loop):
+    made = [await adopt(loop, Recorder) for _ in range(20)]
+    for number, (transport, _, peer) in enumerate(made):
+        transport.write(b"x")
+        if number % 4 == 0:
+            await asyncio.sleep(0)
+            peer.reset()
+    for number, (transport, recorder, peer) in enumerate(made):
+        if number % 4 == 0:
+            await recorder.until_lost()
+            continue
+        assert await peer.recv(1) == b"x"
+        await peer.send(b"y")
+        await recorder.until_received(1)
+        transport.abort()
+        await recorder.until_lost()
+        peer.close()
+
+
+async def test_a_peer_that_never_reads_blocks_only_itself(loop):
+    transport, recorder, stuck = await adopt(loop, Recorder)
+    transport.write(b"x" * (32 << 20))
+    other, second, peer = await adopt(loop, Echo)
+    for _ in range(20):
+        await peer.send(b"ping")
+        assert await peer.recv(4) == b"ping"
+    other.abort()
+    transport.abort()
+    await recorder.until_lost()
+    stuck.close()
+    peer.close()
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def test_a_half_open_client_that_says_nothing_can_be_dropped(loop):
+    transport, recorder, peer = await adopt(loop, Recorder)
+    await asyncio.sleep(0)
+    transport.abort()
+    await recorder.until_lost()
+    assert recorder.events == ["made", "lost"]
+    try:
+        assert await peer.recv_end() == b""
+    except ConnectionResetError:
+        pass
+    peer.close()
