@@ -31,6 +31,7 @@ from .measure import Histogram
 LINE_LIMIT = 1 << 22
 PROGRESS_EVERY = 0.5  # s
 SLOW_PAUSE = 0.1  # s between two messages that a slow subscriber reads
+SLOW_BUFFER = 4096  # bytes of its receive buffer; the kernel may round up
 FAST, SLOW = "WebSocket ticks", "WebSocket, slow readers"
 
 
@@ -65,6 +66,10 @@ class Subscriber:
         endpoint = SLOW if self._slow else FAST
         try:
             async with session.ws_connect(url + "ws", compress=0) as ws:
+                if (
+                    self._slow
+                ):  # else the kernel, and not the service, would hold most of what it has yet to read
+                    ws.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BUFFER)
                 await ws.send_json({"subscribe": self._wanted})
                 async for message in ws:
                     if message.type is aiohttp.WSMsgType.TEXT:
