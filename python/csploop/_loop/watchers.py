@@ -129,7 +129,8 @@ class WatchersMixin(LoopState):
             self._share_socket(fd)
             watcher = Watcher(self, fd)
             self._register(watcher, event)
-        elif not watcher._events() & event:
+        else:
+            # Also where nothing changes: a descriptor that was closed and came back needs to be found out.
             code = self._lib.csploop_watch_modify(self._core, watcher.id, watcher._events() | event)
             if code in GONE:
                 # The descriptor was closed behind our back; the number may be somebody else's by now.
