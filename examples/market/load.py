@@ -31,7 +31,7 @@ from .measure import Histogram
 LINE_LIMIT = 1 << 22
 PROGRESS_EVERY = 0.5  # s
 SLOW_PAUSE = 0.1  # s between two messages that a slow subscriber reads
-SLOW_BUFFER = 4096  # bytes of its receive buffer; the kernel may round up
+SLOW_BUFFER = 16384  # bytes of its receive buffer; the kernel may round up
 FAST, SLOW = "WebSocket ticks", "WebSocket, slow readers"
 
 
