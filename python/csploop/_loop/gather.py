@@ -85,7 +85,9 @@ class GatherMixin(LoopState):
                 out.clear()
                 stream._queued = 0
                 if stream._backlog:
+                    # The core cannot send it now: it counts towards the high-water mark at once.
                     stream._backlog += queued
+                    stream._room -= queued
             dirty.clear()
         if self._ops:
             ops = self._ops
