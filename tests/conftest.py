@@ -140,10 +140,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Any:
     return True
 
 
-@pytest.fixture(scope="session")
-def warmed_up() -> set[Kind]:
-    """Kinds that have run once: some open descriptors for the process, not for a loop, at the first."""
-    return set()
+@pytest.fixture(scope="session", autouse=True)
+def warmed_up() -> None:
+    """Runs each kind once: some open descriptors for the process, not for a loop, at the first."""
+    for kind in KINDS.values():
+        if kind.installed:
+            loop = kind.new()
+            loop.run_until_complete(asyncio.sleep(0))
+            loop.close()
 
 
 @pytest.fixture
@@ -154,14 +158,7 @@ def loop_kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture(autouse=True)
-def nothing_leaks(request: pytest.FixtureRequest, warmed_up: set[Kind]) -> Iterator[None]:
-    if "loop_kind" in request.fixturenames:
-        kind = request.getfixturevalue("loop_kind")
-        if kind not in warmed_up:
-            warmed_up.add(kind)
-            loop = kind.new()
-            loop.run_until_complete(asyncio.sleep(0))
-            loop.close()
+def nothing_leaks(request: pytest.FixtureRequest, warmed_up: None) -> Iterator[None]:
     before = Snapshot()
     yield
     collect_garbage()
