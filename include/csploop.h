@@ -32,6 +32,7 @@
 #include <csploop/record.h>
 #include <csploop/stream.h>
 #include <csploop/time.h>
+#include <csploop/udp.h>
 #include <csploop/watch.h>
 
 CSPLOOP_BEGIN_DECLS

@@ -13,7 +13,7 @@
 
 namespace csploop {
 
-enum class IdKind : uint8_t { none = 0, timer = 1, stream = 2, watcher = 3, bridge = 4 };
+enum class IdKind : uint8_t { none = 0, timer = 1, stream = 2, watcher = 3, bridge = 4, datagram = 5 };
 
 namespace id {
 inline constexpr unsigned slot_bits = 26;

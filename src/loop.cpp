@@ -63,7 +63,7 @@ int Loop::close() {
         return 0;
     const bool in_child = forked();
     if (!in_child) {
-        streams_.flush_dirty();
+        flush_dirty();
         // From here on any-thread calls answer ECLOSED, and none is inside the poller.
         const std::lock_guard lock(posts_mutex_);
         waker_.close();
@@ -76,6 +76,8 @@ int Loop::close() {
     wall_alarm_.close(in_child ? nullptr : poller_.get());
     abandon_bridges();
     watchers_.close_all();
+    if (datagrams_)
+        datagrams_->close_all();
     streams_.close_all();
     poller_->close();
     timers_.clear();
@@ -137,8 +139,9 @@ int Loop::post(csploop_fn fn, void *arg) {
 size_t Loop::heap_bytes() {
     return sizeof(csploop_loop) + poller_->heap_bytes() +
            (completions_.capacity() + current_.capacity()) * sizeof(Completion) + timers_.heap_bytes() +
-           watchers_.heap_bytes() + streams_.heap_bytes() + fds_.heap_bytes() + bridges_.heap_bytes() +
-           active_bridges_.capacity() * sizeof(Bridge *) + (posts_.capacity() + taken_posts_.capacity()) * sizeof(Post);
+           watchers_.heap_bytes() + streams_.heap_bytes() + (datagrams_ ? datagrams_->heap_bytes() : 0) +
+           fds_.heap_bytes() + bridges_.heap_bytes() + active_bridges_.capacity() * sizeof(Bridge *) +
+           (posts_.capacity() + taken_posts_.capacity()) * sizeof(Post);
 }
 
 } // namespace csploop

@@ -4,6 +4,7 @@
 #include "bridge.hpp"
 #include "clock.hpp"
 #include "completions.hpp"
+#include "datagram_set.hpp"
 #include "fd_set.hpp"
 #include "fork.hpp"
 #include "ids.hpp"
@@ -60,6 +61,12 @@ public:
     TimerSet &timers() { return timers_; }
     StreamSet &streams() { return streams_; }
     const StreamSet &streams() const { return streams_; }
+    // Made with the first use: most loops have no datagram sockets, and a fresh loop is to be small.
+    DatagramSet &datagrams() {
+        if (!datagrams_)
+            datagrams_ = std::make_unique<DatagramSet>(*poller_, fds_, completions_, streams_.slab());
+        return *datagrams_;
+    }
     WatcherSet &watchers() { return watchers_; }
 
     // -- any thread
@@ -77,6 +84,15 @@ private:
     void take(csploop_batch &batch);
     int take_one(const csploop_submission &submission, const csploop_batch &batch);
     int wait(int64_t timeout_ns);
+    // Of streams and datagram sockets alike.
+    void flush_dirty() {
+        streams_.flush_dirty();
+        if (datagrams_)
+            datagrams_->flush_dirty();
+    }
+    bool has_held() const { return streams_.has_held() || (datagrams_ && datagrams_->has_held()); }
+    bool has_unsent() const { return streams_.has_unsent() || (datagrams_ && datagrams_->has_unsent()); }
+    size_t dirty_count() const { return streams_.dirty_count() + (datagrams_ ? datagrams_->dirty_count() : 0); }
     int64_t sleep_limit(int64_t timeout_ns);
     void collect_posts();
     void collect_bridges();
@@ -109,6 +125,7 @@ private:
     TimerSet timers_;
     WatcherSet watchers_;
     StreamSet streams_;
+    std::unique_ptr<DatagramSet> datagrams_;
     WallAlarm wall_alarm_;
 
     SlotTable<Bridge *, IdKind::bridge> bridges_;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace csploop {
 
@@ -38,6 +39,13 @@ public:
             used_ = size_;
         return offset;
     }
+    size_t used() const { return used_; }
+    // Somebody found no room. The first one since the last question is told; 0 for none.
+    void leave_out(uint64_t id) {
+        if (!left_out_)
+            left_out_ = id;
+    }
+    uint64_t take_left_out() { return std::exchange(left_out_, 0); }
     const uint8_t *data() const { return data_.get(); }
     size_t size() const { return size_; }
     size_t heap_bytes() const { return data_ ? size_ : 0; }
@@ -47,6 +55,7 @@ private:
     size_t size_;
     size_t least_read_;
     size_t used_ = 0;
+    uint64_t left_out_ = 0;
     std::unique_ptr<uint8_t[]> data_;
 };
 

@@ -1,3 +1,4 @@
+#include "datagram_socket.hpp"
 #include "socket.hpp"
 
 #include <csploop/error.h>
@@ -67,7 +68,10 @@ std::string format_address(const Address &address) {
     if (::getnameinfo(address.get(), address.length, host, sizeof host, port, sizeof port,
                       NI_NUMERICHOST | NI_NUMERICSERV))
         return "";
-    return address.family() == AF_INET6 ? "[" + std::string(host) + "]:" + port : std::string(host) + ":" + port;
+    const bool brackets = address.family() == AF_INET6;
+    std::string text(brackets ? "[" : "");
+    text.append(host).append(brackets ? "]:" : ":").append(port);
+    return text;
 }
 
 int local_address(int fd, Address &out) {
@@ -125,6 +129,20 @@ int stream_kind(int fd) {
     if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
         return -errno;
     return type == SOCK_STREAM ? 1 : CSPLOOP_EINVAL;
+}
+
+int datagram_family(int fd) {
+    int type = 0;
+    socklen_t length = sizeof type;
+    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0)
+        return -errno;
+    Address address;
+    if (const int code = local_address(fd, address))
+        return code;
+    if (type != SOCK_DGRAM)
+        return CSPLOOP_EINVAL;
+    const int family = address.family();
+    return family == AF_INET || family == AF_INET6 || family == AF_UNIX ? family : CSPLOOP_EAFNOSUPPORT;
 }
 
 int is_listening(int fd) {

@@ -43,8 +43,7 @@ void StreamSet::read(Stream &stream) {
     }
     const size_t share = slab_.share();
     if (share == 0) { // it stays ready for the next turn
-        if (!unserved_)
-            unserved_ = stream.id;
+        slab_.leave_out(stream.id);
         return;
     }
     const int64_t count = sys::receive(stream.fd, stream.is_socket, slab_.next(), share);

@@ -17,7 +17,6 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace csploop {
@@ -57,8 +56,6 @@ public:
     }
     void deliver_held();
     void on_ready(csploop_id id, uint32_t events);
-    // The first stream for which the slab had no room in the last wait; 0 for none.
-    csploop_id take_unserved() { return std::exchange(unserved_, 0); }
     void flush_dirty();
     bool has_unsent() const { return !dirty_.empty(); }
     bool has_held() const { return !held_.empty(); }
@@ -71,6 +68,7 @@ public:
     void delivered(const csploop_record &record);
 
     void close_all();
+    Slab &slab() { return slab_; }
     const Slab &slab() const { return slab_; }
     size_t heap_bytes();
     size_t live() const { return streams_.live(); }
@@ -103,7 +101,6 @@ private:
     Slab slab_;
     BlockPool pool_;
     SlotTable<std::unique_ptr<Stream>, IdKind::stream> streams_;
-    csploop_id unserved_ = 0;
     uint32_t turn_ = 0;
     std::vector<csploop_id> dirty_;
     std::vector<csploop_id> flushing_; // dirty_'s spare

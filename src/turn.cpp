@@ -95,8 +95,10 @@ int Loop::turn_once(csploop_batch *batch, int64_t timeout_ns) {
         streams_.begin_batch();
         timers_.collect_soon(completions_);
         streams_.deliver_held();
+        if (datagrams_)
+            datagrams_->deliver_held();
     }
-    streams_.flush_dirty();
+    flush_dirty();
     if (!undelivered_) {
         if (const int code = wait(timeout_ns))
             return code;
@@ -108,7 +110,7 @@ int Loop::turn_once(csploop_batch *batch, int64_t timeout_ns) {
         collect_bridges();
     }
     dispatch(batch);
-    streams_.flush_dirty();
+    flush_dirty();
     if (batch)
         describe_slab(*batch);
     return batch ? static_cast<int>(batch->n_records) : 0;
@@ -122,7 +124,7 @@ int Loop::submit(csploop_batch *batch) {
         take(*batch);
         describe_slab(*batch);
     }
-    streams_.flush_dirty();
+    flush_dirty();
     return 0;
 }
 
@@ -174,13 +176,25 @@ int Loop::take_one(const csploop_submission &submission, const csploop_batch &ba
         return 0;
     }
     case CSPLOOP_OP_READ_START:
+        if (id::kind(id) == IdKind::datagram)
+            return datagrams().read_start(id);
         return streams_.read_start(id, submission.flags);
     case CSPLOOP_OP_READ_STOP:
-        return streams_.read_stop(id);
+        return id::kind(id) == IdKind::datagram ? datagrams().read_stop(id) : streams_.read_stop(id);
     case CSPLOOP_OP_SHUTDOWN:
         return streams_.shutdown(id);
     case CSPLOOP_OP_CLOSE:
+        if (id::kind(id) == IdKind::datagram)
+            return datagrams().close(id, submission.flags);
         return streams_.close(id, submission.flags);
+    case CSPLOOP_OP_SEND: {
+        const uint64_t length = uint64_t{submission.flags} + submission.length;
+        if (submission.length > batch.out_slab_size || length > batch.out_slab_size ||
+            submission.data > batch.out_slab_size - length)
+            return CSPLOOP_EINVAL;
+        return datagrams().send_staged(id, static_cast<const uint8_t *>(batch.out_slab) + submission.data,
+                                       submission.flags, submission.length);
+    }
     default:
         return CSPLOOP_EINVAL;
     }
@@ -223,7 +237,7 @@ int Loop::wait(int64_t timeout_ns) {
     if (count < 0)
         return count;
     // Who found the slab full comes first now: the poller keeps its order, and those in front could fill it each turn.
-    if (const csploop_id unserved = streams_.take_unserved())
+    if (const csploop_id unserved = streams_.slab().take_left_out())
         std::rotate(events,
                     std::find_if(events, events + count, [&](const Ready &ready) { return ready.tag == unserved; }),
                     events + count);
@@ -232,6 +246,9 @@ int Loop::wait(int64_t timeout_ns) {
         switch (id::kind(tag)) {
         case IdKind::stream:
             streams_.on_ready(tag, events[i].events);
+            break;
+        case IdKind::datagram:
+            datagrams().on_ready(tag, events[i].events);
             break;
         case IdKind::watcher:
             watchers_.on_ready(tag, events[i].events);
@@ -246,9 +263,8 @@ int Loop::wait(int64_t timeout_ns) {
 
 int Loop::next_deadline(int64_t *out) {
     const bool may_sleep = waker_.host_may_sleep();
-    if (!may_sleep || !completions_.empty() || timers_.has_soon() || streams_.has_unsent() || streams_.has_held() ||
-        bridges_waiting() || has_posts_.load(std::memory_order_acquire) || stop_.load(std::memory_order_relaxed) ||
-        poller_->wants_turn()) {
+    if (!may_sleep || !completions_.empty() || timers_.has_soon() || has_unsent() || has_held() || bridges_waiting() ||
+        has_posts_.load(std::memory_order_acquire) || stop_.load(std::memory_order_relaxed) || poller_->wants_turn()) {
         *out = 0;
         return 0;
     }
@@ -336,6 +352,8 @@ bool Loop::deliverable(const Completion &item) {
     case IdKind::stream:
         return item.record.kind == CSPLOOP_KIND_REJECTED || item.record.kind == CSPLOOP_KIND_WRITTEN ||
                streams_.deliverable(item);
+    case IdKind::datagram:
+        return item.record.kind == CSPLOOP_KIND_REJECTED || datagrams().deliverable(item);
     case IdKind::watcher:
         return item.record.kind == CSPLOOP_KIND_REJECTED || watchers_.live(item.record.id);
     default:
@@ -352,6 +370,9 @@ void Loop::delivered(const Completion &item, bool in_batch) {
         break;
     case IdKind::stream:
         streams_.delivered(item.record);
+        break;
+    case IdKind::datagram:
+        datagrams().delivered(item.record);
         break;
     case IdKind::bridge:
         if (item.record.kind == CSPLOOP_KIND_CLOSED) {
@@ -387,11 +408,11 @@ void Loop::dispatch(csploop_batch *batch) {
         }
         delivered(item, false);
         item.fn(static_cast<csploop_loop *>(this), &item.record, reinterpret_cast<void *>(item.record.token));
-        if (!streams_.has_unsent()) {
+        if (!has_unsent()) {
             gathering_since = 0;
             continue;
         }
-        bool flush = streams_.dirty_count() >= most_dirty;
+        bool flush = dirty_count() >= most_dirty;
         if (!flush && ++since_look >= callbacks_between_looks) {
             since_look = 0;
             const int64_t now = monotonic_now();
@@ -400,7 +421,7 @@ void Loop::dispatch(csploop_batch *batch) {
             flush = now - gathering_since > longest_gathering_ns;
         }
         if (flush) {
-            streams_.flush_dirty();
+            flush_dirty();
             gathering_since = 0;
         }
     }

@@ -28,6 +28,7 @@ inline namespace v0 {
 using Handler = std::function<void(const csploop_record &)>;
 using Options = csploop_options;
 using StreamOptions = csploop_stream_options;
+using UdpOptions = csploop_udp_options;
 
 namespace detail {
 inline Result<void> result_of(int code) noexcept {
@@ -236,7 +237,7 @@ public:
         return detail::result_of(csploop_stream_read_start(capi(), id, mode));
     }
     Result<void> read_stop(csploop_id id) { return detail::result_of(csploop_stream_read_stop(capi(), id)); }
-    // What a READ record brought; valid until the next turn.
+    // What a READ or RECV record brought; valid until the next turn.
     std::string_view bytes(const csploop_record &read) const noexcept {
         const auto *slab = static_cast<const char *>(csploop_slab(capi(), nullptr));
         return {slab + read.offset, static_cast<size_t>(read.result)};
@@ -255,6 +256,35 @@ public:
         return detail::result_of(csploop_stream_close(capi(), id, flags));
     }
 
+    // The handler of a datagram socket gets RECV, DATAGRAM_ERROR and BACKLOG, and CLOSED last.
+    Result<csploop_id> udp_bind(const char *host, int port, Handler fn, UdpOptions options = udp_defaults) {
+        return named(std::move(fn), csploop_udp_bind, host, port, &options);
+    }
+    Result<csploop_id> udp_adopt(int fd, Handler fn, UdpOptions options = udp_defaults) {
+        return named(std::move(fn), csploop_udp_adopt, fd, &options);
+    }
+    Result<void> udp_connect(csploop_id id, const char *host, int port) {
+        return detail::result_of(csploop_udp_connect(capi(), id, host, port));
+    }
+    Result<void> udp_read_start(csploop_id id) { return detail::result_of(csploop_udp_read_start(capi(), id)); }
+    Result<void> udp_read_stop(csploop_id id) { return detail::result_of(csploop_udp_read_stop(capi(), id)); }
+    // Who sent a RECV record's datagram: a struct sockaddr, good for send_to; valid until the next turn.
+    std::span<const std::byte> sender(const csploop_record &received) const noexcept {
+        uint32_t length = 0;
+        const void *address = csploop_udp_sender(capi(), &received, &length);
+        return {static_cast<const std::byte *>(address), address ? length : 0};
+    }
+    Result<void> send(csploop_id id, std::string_view data) {
+        return detail::result_of(csploop_udp_send(capi(), id, data.data(), data.size()));
+    }
+    Result<void> send_to(csploop_id id, std::string_view data, std::span<const std::byte> address) {
+        return detail::result_of(
+            csploop_udp_send_to(capi(), id, data.data(), data.size(), address.data(), address.size()));
+    }
+    Result<void> close_udp(csploop_id id, csploop_close_flags flags = CSPLOOP_CLOSE_DRAIN) {
+        return detail::result_of(csploop_udp_close(capi(), id, flags));
+    }
+
     // fn gets a BRIDGE record when there is something to drain, and CLOSED in the end.
     Result<Bridge> bridge(const csploop_bridge_options &options, Handler fn) {
         auto box = boxed(std::move(fn));
@@ -269,6 +299,7 @@ public:
 private:
     static constexpr Options defaults{sizeof(Options), 0, 0, 0, 0, 0};
     static constexpr StreamOptions stream_defaults{sizeof(StreamOptions), 0, 0, 0};
+    static constexpr UdpOptions udp_defaults{sizeof(UdpOptions), 0, 0, 0};
     struct CloseAndUnref {
         void operator()(csploop_t *loop) const noexcept {
             csploop_close(loop);

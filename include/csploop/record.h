@@ -14,7 +14,7 @@ CSPLOOP_BEGIN_DECLS
 
 typedef struct csploop_loop csploop_t; /* not `struct csploop`: C++ needs that name for a namespace */
 
-/* Names a timer, stream, listener, watcher, bridge: kind, slot and generation
+/* Names a timer, stream, listener, datagram socket, watcher, bridge: kind, slot and generation
  * in one number. 0 names nothing. A stale id is answered with CSPLOOP_EBADID. */
 typedef uint64_t csploop_id;
 
@@ -38,8 +38,11 @@ enum csploop_kind {
     CSPLOOP_KIND_BRIDGE = 13,   /* a bridge has items; result: how many, at least 1 */
     CSPLOOP_KIND_ERROR = 14,    /* a stream broke; result: the error; close it */
     CSPLOOP_KIND_CLOSED = 15,   /* the last record of an id; result: the fd when it was kept, else -1 */
-    CSPLOOP_KIND_REJECTED = 16  /* a submission was refused; result: why; flags: its op. A by-reference
+    CSPLOOP_KIND_REJECTED = 16, /* a submission was refused; result: why; flags: its op. A by-reference
                                    write is told by WRITTEN instead, refused or not */
+    CSPLOOP_KIND_RECV = 17,     /* a datagram of result bytes lies at `offset` of the read slab, its sender
+                                   before it; flags: see csploop/udp.h */
+    CSPLOOP_KIND_DATAGRAM_ERROR = 18 /* result: the error of one datagram; its socket goes on */
 };
 
 /* One completion. `token` is the user pointer given with the request. */
@@ -47,9 +50,9 @@ typedef struct csploop_record {
     csploop_id id;
     uint64_t token;
     int64_t result;
-    uint32_t offset; /* READ: where in the slab; ACCEPT: the fd */
+    uint32_t offset; /* READ, RECV: where in the slab; ACCEPT: the fd; BACKLOG of a datagram socket: datagrams */
     uint16_t kind;   /* enum csploop_kind */
-    uint16_t flags;  /* REJECTED: the op; else 0 */
+    uint16_t flags;  /* REJECTED: the op; RECV: enum csploop_recv_flags; else 0 */
 } csploop_record;
 
 /* A callback. It runs on the loop's thread inside csploop_turn or csploop_run.
@@ -67,7 +70,10 @@ enum csploop_op {
     CSPLOOP_OP_READ_STOP = 6,    /* id */
     CSPLOOP_OP_SHUTDOWN = 7,     /* id; after all writes before it */
     CSPLOOP_OP_CLOSE = 8,        /* id; flags: CSPLOOP_CLOSE_* */
-    CSPLOOP_OP_WALL_TIMER_ADD = 9 /* id: reserved; token; data: deadline in ns since the epoch */
+    CSPLOOP_OP_WALL_TIMER_ADD = 9, /* id: reserved; token; data: deadline in ns since the epoch */
+    CSPLOOP_OP_SEND = 10         /* id of a datagram socket; data: offset in the out slab of a struct sockaddr of
+                                   `flags` bytes (0: to the peer), right behind which the datagram lies;
+                                   length: its bytes, without the address (copied) */
 };
 
 /* One request. */

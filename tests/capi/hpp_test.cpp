@@ -258,3 +258,41 @@ TEST(Hpp, BridgesCarryRecordsFromThreads) {
     EXPECT_EQ(bridge->counts().drained, 5000u);
     EXPECT_EQ(bridge->push(Tick{}).code(), CSPLOOP_ECLOSED);
 }
+
+TEST(Hpp, DatagramsAreAnsweredToTheirSender) {
+    csploop::Loop loop = make();
+    std::string answer;
+    bool closed = false;
+    const csploop_id server = loop.udp_bind("127.0.0.1", 0,
+                                            [&](const csploop_record &record) {
+                                                if (record.kind != CSPLOOP_KIND_RECV)
+                                                    return;
+                                                const std::string text = "re: " + std::string(loop.bytes(record));
+                                                EXPECT_TRUE(loop.send_to(record.id, text, loop.sender(record)));
+                                            })
+                                  .value();
+    sockaddr_in name{};
+    socklen_t length = sizeof name;
+    ASSERT_EQ(getsockname(csploop_udp_fd(loop.capi(), server), reinterpret_cast<sockaddr *>(&name), &length), 0);
+    const csploop_id client = loop.udp_bind("127.0.0.1", 0,
+                                            [&](const csploop_record &record) {
+                                                if (record.kind == CSPLOOP_KIND_RECV)
+                                                    answer = loop.bytes(record);
+                                                closed = closed || record.kind == CSPLOOP_KIND_CLOSED;
+                                            })
+                                  .value();
+    ASSERT_TRUE(loop.udp_connect(client, "127.0.0.1", ntohs(name.sin_port)));
+    ASSERT_TRUE(loop.udp_read_start(server));
+    ASSERT_TRUE(loop.udp_read_start(client));
+    ASSERT_TRUE(loop.send(client, "question"));
+    waiting_for = "the answer";
+    while (answer.empty())
+        loop.turn().value();
+    EXPECT_EQ(answer, "re: question");
+    ASSERT_TRUE(loop.udp_read_stop(client));
+    ASSERT_TRUE(loop.close_udp(client));
+    waiting_for = "the end";
+    while (!closed)
+        loop.turn().value();
+    EXPECT_EQ(loop.send(client, "x").code(), CSPLOOP_EBADID);
+}

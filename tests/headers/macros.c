@@ -13,11 +13,13 @@ CSPLOOP_API int csploop_marked_function(void) { return 0; }
 static int options_start_with_their_size(void) {
     csploop_options options = CSPLOOP_OPTIONS_INIT;
     csploop_stream_options stream = CSPLOOP_STREAM_OPTIONS_INIT;
+    csploop_udp_options udp = CSPLOOP_UDP_OPTIONS_INIT;
     csploop_bridge_options bridge = CSPLOOP_BRIDGE_OPTIONS_INIT;
     csploop_options zero;
     int wrong = 0;
     wrong += options.size != sizeof options;
     wrong += stream.size != sizeof stream;
+    wrong += udp.size != sizeof udp;
     wrong += bridge.size != sizeof bridge;
     memset(&zero, 0, sizeof zero);
     zero.size = options.size;

@@ -14,7 +14,9 @@ static int options_start_with_their_size() {
     const csploop_options options = CSPLOOP_OPTIONS_INIT;
     const csploop_stream_options stream = CSPLOOP_STREAM_OPTIONS_INIT;
     const csploop_bridge_options bridge = CSPLOOP_BRIDGE_OPTIONS_INIT;
-    return (options.size != sizeof options) + (stream.size != sizeof stream) + (bridge.size != sizeof bridge);
+    const csploop_udp_options udp = CSPLOOP_UDP_OPTIONS_INIT;
+    return (options.size != sizeof options) + (stream.size != sizeof stream) + (bridge.size != sizeof bridge) +
+           (udp.size != sizeof udp);
 }
 
 // Two names for one code would make a switch over them impossible to compile.

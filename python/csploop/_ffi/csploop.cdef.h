@@ -19,6 +19,8 @@ enum csploop_kind {
     CSPLOOP_KIND_ERROR = 14,
     CSPLOOP_KIND_CLOSED = 15,
     CSPLOOP_KIND_REJECTED = 16,
+    CSPLOOP_KIND_RECV = 17,
+    CSPLOOP_KIND_DATAGRAM_ERROR = 18,
 };
 typedef struct csploop_record {
     csploop_id id;
@@ -40,6 +42,7 @@ enum csploop_op {
     CSPLOOP_OP_SHUTDOWN = 7,
     CSPLOOP_OP_CLOSE = 8,
     CSPLOOP_OP_WALL_TIMER_ADD = 9,
+    CSPLOOP_OP_SEND = 10,
 };
 typedef struct csploop_submission {
     csploop_id id;
@@ -226,6 +229,38 @@ int csploop_call_at(csploop_t *loop, csploop_id *out, int64_t when_ns, csploop_f
 int csploop_call_at_wall(csploop_t *loop, csploop_id *out, int64_t wall_ns, csploop_fn fn, void *arg);
 int csploop_cancel(csploop_t *loop, csploop_id id);
 int csploop_post(csploop_t *loop, csploop_fn fn, void *arg);
+enum csploop_udp_flags {
+    CSPLOOP_UDP_REUSEADDR = 1,
+    CSPLOOP_UDP_REUSEPORT = 2,
+    CSPLOOP_UDP_V6ONLY = 4,
+    CSPLOOP_UDP_BROADCAST = 8,
+    CSPLOOP_UDP_KEEP_FD = 16,
+};
+typedef struct csploop_udp_options {
+    uint32_t size;
+    uint32_t flags;
+    uint32_t high_water;
+    uint32_t max_datagram;
+} csploop_udp_options;
+enum csploop_recv_flags {
+    CSPLOOP_RECV_ADDRESS = ...,
+    CSPLOOP_RECV_TRUNCATED = ...,
+};
+int csploop_udp_bind(csploop_t *loop, csploop_id *out, const char *host, int port, const csploop_udp_options *options, csploop_fn fn, void *arg);
+int csploop_udp_adopt(csploop_t *loop, csploop_id *out, int fd, const csploop_udp_options *options, csploop_fn fn, void *arg);
+int csploop_udp_connect(csploop_t *loop, csploop_id id, const char *host, int port);
+int csploop_udp_read_start(csploop_t *loop, csploop_id id);
+int csploop_udp_read_stop(csploop_t *loop, csploop_id id);
+const void *csploop_udp_sender(const csploop_t *loop, const csploop_record *record, uint32_t *out_length);
+int csploop_udp_address(void *out, size_t room, const char *host, int port);
+int csploop_udp_send(csploop_t *loop, csploop_id id, const void *data, size_t length);
+int csploop_udp_send_to(csploop_t *loop, csploop_id id, const void *data, size_t length, const void *address, size_t address_length);
+int64_t csploop_udp_flush(csploop_t *loop, csploop_id id);
+int64_t csploop_udp_buffered(csploop_t *loop, csploop_id id, uint32_t *out_datagrams);
+int csploop_udp_close(csploop_t *loop, csploop_id id, unsigned flags);
+int csploop_udp_fd(csploop_t *loop, csploop_id id);
+int csploop_udp_local_address(csploop_t *loop, csploop_id id, char *buffer, size_t length);
+int csploop_udp_peer_address(csploop_t *loop, csploop_id id, char *buffer, size_t length);
 enum csploop_watch_events {
     CSPLOOP_WATCH_READ = 1,
     CSPLOOP_WATCH_WRITE = 2,

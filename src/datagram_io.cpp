@@ -1,0 +1,176 @@
+// The I/O of datagram sockets: what a turn does when they are ready, and how unsent datagrams go out.
+#include "datagram_set.hpp"
+
+#include <csploop/error.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <netinet/in.h>
+#include <sys/un.h>
+
+namespace csploop {
+
+namespace {
+
+// Of one socket in one turn, so that a flood leaves room for others.
+constexpr int most_received = 256;
+constexpr int most_sent = 1024;
+
+constexpr size_t filled_up(size_t length) {
+    return (length + 7) & ~size_t{7};
+}
+
+// Where a datagram is received: room for the longest address, so that the datagram itself has its final place
+// when the address is that long, as it always is for IP.
+constexpr size_t address_room(int family) {
+    switch (family) {
+    case AF_INET:
+        return filled_up(sizeof(sockaddr_in));
+    case AF_INET6:
+        return filled_up(sizeof(sockaddr_in6));
+    default:
+        return filled_up(sizeof(sockaddr_un));
+    }
+}
+static_assert(address_room(AF_UNIX) <= CSPLOOP_RECV_ADDRESS);
+
+bool would_block(int code) {
+    return code == -EAGAIN || code == -EWOULDBLOCK;
+}
+
+} // namespace
+
+void DatagramSet::on_ready(csploop_id id, uint32_t events) {
+    DatagramSocket *const socket = find(id);
+    if (!socket || socket->closed)
+        return;
+    if ((events & ready::write) && socket->blocked) {
+        socket->blocked = false;
+        flush(*socket);
+        // The last step is told too (flush tells the others), so that the host's own count stays true.
+        if (!socket->blocked && !socket->closing)
+            emit(*socket, CSPLOOP_KIND_BACKLOG, 0);
+    }
+    // What was held back goes first.
+    if ((events & ready::read) && socket->reading && !socket->closing && !socket->held_waiting)
+        receive(*socket);
+}
+
+void DatagramSet::receive(DatagramSocket &socket) {
+    const size_t address = address_room(socket.family);
+    const size_t wanted = filled_up(address + socket.max_datagram);
+    const size_t begin = slab_.used();
+    for (int received = 0; received < most_received && slab_.used() - begin < Slab::most_read;) {
+        // A slab smaller than the longest datagram serves one at a time, shortened.
+        const size_t room = slab_.size() - slab_.used();
+        const size_t share = std::min(wanted, slab_.size());
+        if (room < share) { // it stays ready for the next turn
+            if (received == 0)
+                slab_.leave_out(socket.id);
+            return;
+        }
+        sys::IncomingDatagram datagrams[sys::most_datagrams_per_call];
+        const int places = static_cast<int>(std::min<size_t>(room / share, sys::most_datagrams_per_call));
+        uint8_t *place = slab_.next();
+        for (int i = 0; i < places; ++i, place += share)
+            datagrams[i] = {place, static_cast<uint32_t>(address), place + address,
+                            std::min<size_t>(socket.max_datagram, share - address), false};
+        const auto [count, error] = sys::receive_datagrams(socket.fd, datagrams, places);
+        for (int i = 0; i < count; ++i)
+            emit_received(socket, datagrams[i]);
+        received += count;
+        if (error && !would_block(error))
+            emit(socket, CSPLOOP_KIND_DATAGRAM_ERROR, error);
+        if (count < places)
+            return;
+    }
+}
+
+// Moves a datagram down to the slab's next free place: those of a batch end up side by side, however short.
+void DatagramSet::emit_received(DatagramSocket &socket, const sys::IncomingDatagram &datagram) {
+    uint8_t *const place = slab_.next();
+    const size_t address = filled_up(datagram.address_length);
+    std::memmove(place, datagram.address, datagram.address_length);
+    if (place + address != datagram.data)
+        std::memmove(place + address, datagram.data, datagram.length);
+    const uint32_t offset = slab_.take(address + datagram.length);
+    emit(socket, CSPLOOP_KIND_RECV, static_cast<int64_t>(datagram.length), offset + static_cast<uint32_t>(address),
+         static_cast<uint16_t>(datagram.address_length | (datagram.truncated ? CSPLOOP_RECV_TRUNCATED : 0)));
+}
+
+void DatagramSet::deliver_held() {
+    if (held_.empty())
+        return;
+    std::vector<csploop_id> due;
+    due.swap(held_);
+    for (const csploop_id id : due) {
+        DatagramSocket *const socket = find(id);
+        if (!socket)
+            continue;
+        socket->held_waiting = false;
+        if (socket->closing || !socket->reading)
+            continue;
+        size_t done = 0;
+        for (const DatagramSocket::Held &held : socket->held) {
+            if (slab_.size() - slab_.used() < held.bytes.size())
+                break;
+            std::memcpy(slab_.next(), held.bytes.data(), held.bytes.size());
+            const uint32_t offset = slab_.take(held.bytes.size());
+            emit(*socket, CSPLOOP_KIND_RECV, held.length,
+                 offset + static_cast<uint32_t>(held.bytes.size()) - held.length, held.flags);
+            ++done;
+        }
+        socket->held.erase(socket->held.begin(), socket->held.begin() + static_cast<std::ptrdiff_t>(done));
+        if (!socket->held.empty()) {
+            socket->held_waiting = true; // the rest comes with the next batch
+            held_.push_back(id);
+        }
+    }
+}
+
+void DatagramSet::flush_dirty() {
+    flushing_.swap(dirty_);
+    for (const csploop_id id : flushing_) {
+        DatagramSocket *const socket = find(id);
+        if (socket && socket->dirty)
+            flush(*socket);
+    }
+    flushing_.clear();
+}
+
+void DatagramSet::flush(DatagramSocket &socket) {
+    socket.dirty = false;
+    if (socket.closed)
+        return;
+    for (int done = 0; !socket.unsent.empty() && !socket.blocked;) {
+        sys::OutgoingDatagram datagrams[sys::most_datagrams_per_call];
+        const int wanted = socket.unsent.gather(datagrams, sys::most_datagrams_per_call);
+        const auto [count, error] = sys::send_datagrams(socket.fd, datagrams, wanted);
+        socket.unsent.drop(static_cast<size_t>(count));
+        done += count;
+        if (would_block(error) || (done >= most_sent && !socket.unsent.empty())) {
+            socket.blocked = true;
+        } else if (error) { // of one datagram: it is lost, those behind it go on
+            socket.unsent.drop(1);
+            ++done;
+            emit(socket, CSPLOOP_KIND_DATAGRAM_ERROR, error);
+        }
+    }
+    if (socket.blocked) {
+        socket.unsent.own_staged();
+        if (!socket.closing)
+            emit(socket, CSPLOOP_KIND_BACKLOG, static_cast<int64_t>(socket.unsent.bytes()),
+                 static_cast<uint32_t>(socket.unsent.count()));
+    }
+    if (const int code = update_watch(socket)) {
+        // Nothing will tell when the socket takes more.
+        socket.blocked = false;
+        socket.unsent.clear();
+        emit(socket, CSPLOOP_KIND_DATAGRAM_ERROR, code);
+    }
+    if (socket.closing && socket.unsent.empty())
+        finish_close(socket);
+}
+
+} // namespace csploop
