@@ -134,7 +134,7 @@ TEST_P(Misuse, EveryCallAfterCloseIsRefused) {
         if (std::string_view(entry.name) != "detach") {
             EXPECT_EQ(entry.call(closed), CSPLOOP_ECLOSED) << entry.name;
         }
-    EXPECT_LT(csploop_detach(closed), 0);
+    EXPECT_EQ(csploop_detach(closed), 0) << "closing has detached it";
     csploop_unref(closed);
 }
 
@@ -151,6 +151,8 @@ TEST_P(Misuse, IdsOfNothingAreBad) {
     for (csploop_id id : {stream, watcher, timer})
         for (int bit = 0; bit < 64; ++bit)
             wrong.push_back(id ^ (csploop_id{1} << bit));
+    // One bit may make the id of one kind into that of another, which is alive.
+    std::erase_if(wrong, [&](csploop_id id) { return id == stream || id == watcher || id == timer; });
     for (csploop_id id : wrong) {
         EXPECT_LT(csploop_cancel(loop, id), 0) << id;
         EXPECT_LT(csploop_unwatch(loop, id), 0) << id;

@@ -168,7 +168,7 @@ TEST_P(Read, AResetIsAnErrorOnce) {
 TEST_P(Read, NoDataIsLostBetweenManySmallAndLargePieces) {
     Stream stream = tcp();
     ASSERT_EQ(csploop_stream_read_start(loop, stream.id, CSPLOOP_READ_SLAB), 0);
-    const std::string data = pattern(2 << 20);
+    const std::string data = pattern(1 << 19);
     size_t at = 0, next = 1;
     h.until(
         [&] {

@@ -158,8 +158,9 @@ inline void reset_on_close(const Fd &fd) {
     const linger now{1, 0};
     EXPECT_EQ(setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
 }
+// Small enough to fill, large enough that the kernel does not wait for delayed acknowledgements on the way.
 inline void shrink_buffers(int fd) {
-    const int bytes = 4096;
+    const int bytes = 65536;
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 }
