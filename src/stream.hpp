@@ -33,9 +33,10 @@ struct Stream {
     bool eof : 1 = false;
     bool broken : 1 = false;
     bool closing : 1 = false;
-    bool closed : 1 = false;  // CLOSED is on its way
-    bool blocked : 1 = false; // waits for the kernel to take more
-    bool dirty : 1 = false;   // in the list of streams with unsent bytes
+    bool closed : 1 = false;       // CLOSED is on its way
+    bool drain_failed : 1 = false; // it broke while closing still had bytes to send
+    bool blocked : 1 = false;      // waits for the kernel to take more
+    bool dirty : 1 = false;        // in the list of streams with unsent bytes
     bool shutdown_wanted : 1 = false;
     bool shutdown_done : 1 = false;
     bool held_waiting : 1 = false; // in the list of those whose held data is due

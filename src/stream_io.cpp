@@ -246,10 +246,10 @@ void StreamSet::fail(Stream &stream, int code) {
     stream.blocked = false;
     stream.unsent.drop(code, stream.id, pool_, completions_);
     watch(stream, 0);
+    stream.drain_failed = stream.closing;
+    emit(stream, CSPLOOP_KIND_ERROR, code);
     if (stream.closing)
         finish_close(stream);
-    else
-        emit(stream, CSPLOOP_KIND_ERROR, code);
 }
 
 } // namespace csploop

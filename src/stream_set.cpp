@@ -273,6 +273,8 @@ bool StreamSet::deliverable(const Completion &item) {
     if (kind == CSPLOOP_KIND_WRITTEN || kind == CSPLOOP_KIND_CLOSED)
         return true;
     if (stream->closing) {
+        if (kind == CSPLOOP_KIND_ERROR && stream->drain_failed)
+            return true; // bytes that close had promised to send are lost
         // A client that was accepted for a listener which is closing goes unseen.
         if (kind == CSPLOOP_KIND_ACCEPT && item.record.result > 0) {
             const auto client = static_cast<csploop_id>(item.record.result);

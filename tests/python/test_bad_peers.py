@@ -156,3 +156,16 @@ async def test_a_half_open_client_that_says_nothing_can_be_dropped(loop):
     except ConnectionResetError:
         pass
     peer.close()
+
+
+async def test_a_reset_while_close_still_sends_is_told_as_an_error(loop):
+    # close() promised to send what was written; that this was lost must not look like a clean end.
+    transport, recorder, peer = await adopt(loop, Recorder)
+    transport.write(b"x" * (8 << 20))
+    await asyncio.sleep(0)
+    transport.close()
+    await asyncio.sleep(0)
+    assert not recorder.lost
+    peer.reset()
+    await recorder.until_lost()
+    assert isinstance(recorder.error, (BrokenPipeError, ConnectionResetError))
