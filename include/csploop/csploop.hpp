@@ -10,14 +10,13 @@
 
 #include <chrono>
 #include <csploop.h>
+#include <csploop/bridge.hpp>
 #include <csploop/result.hpp>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <span>
 #include <string_view>
-#include <type_traits>
 #include <unordered_map>
 #include <utility>
 
@@ -31,10 +30,6 @@ using StreamOptions = csploop_stream_options;
 using UdpOptions = csploop_udp_options;
 
 namespace detail {
-inline Result<void> result_of(int code) noexcept {
-    return code < 0 ? Result<void>(Error(code)) : Result<void>();
-}
-
 // The callables of one loop. A box is what `arg` points to; it goes with the last record that can come to it.
 class Boxes {
 public:
@@ -115,46 +110,6 @@ private:
     std::exception_ptr thrown_;
 };
 } // namespace detail
-
-// One reference to a bridge. share() gives producers their own.
-class Bridge {
-public:
-    struct Drained {
-        uint32_t items;
-        size_t bytes;
-    };
-    explicit Bridge(csploop_bridge_t *owned) noexcept : bridge_(owned) {}
-    Bridge share() const noexcept { return Bridge(csploop_bridge_ref(capi())); }
-    csploop_bridge_t *capi() const noexcept { return bridge_.get(); }
-    csploop_id id() const noexcept { return csploop_bridge_id(capi()); }
-    Result<void> push(std::span<const std::byte> item) const noexcept {
-        return detail::result_of(csploop_bridge_push(capi(), item.data(), item.size()));
-    }
-    Result<void> push(std::string_view item) const noexcept { return push(std::as_bytes(std::span(item))); }
-    template <class T>
-    requires(std::is_trivially_copyable_v<T> &&
-             !std::is_convertible_v<T, std::string_view>) Result<void> push(const T &record)
-    const noexcept { return push(std::as_bytes(std::span(&record, 1))); }
-    // After EMSGSIZE, ask for the needed size with csploop_bridge_drain itself.
-    Result<Drained> drain(std::span<std::byte> buffer) const noexcept {
-        Drained drained{0, 0};
-        const int code = csploop_bridge_drain(capi(), &drained.items, &drained.bytes, buffer.data(), buffer.size());
-        return code < 0 ? Result<Drained>(Error(code)) : Result<Drained>(drained);
-    }
-    Result<void> close() const noexcept { return detail::result_of(csploop_bridge_close(capi())); }
-    csploop_bridge_counts counts() const noexcept {
-        csploop_bridge_counts counts{};
-        counts.size = sizeof counts;
-        csploop_bridge_stats(capi(), &counts);
-        return counts;
-    }
-
-private:
-    struct Unref {
-        void operator()(csploop_bridge_t *bridge) const noexcept { csploop_bridge_unref(bridge); }
-    };
-    std::unique_ptr<csploop_bridge_t, Unref> bridge_;
-};
 
 class Loop {
 public:

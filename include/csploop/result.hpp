@@ -69,6 +69,12 @@ private:
     int code_ = 0;
 };
 
+namespace detail {
+inline Result<void> result_of(int code) noexcept {
+    return code < 0 ? Result<void>(Error(code)) : Result<void>();
+}
+} // namespace detail
+
 } // namespace v0
 } // namespace csploop
 #endif

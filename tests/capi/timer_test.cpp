@@ -208,7 +208,7 @@ TEST_P(Timer, ManyTimersComeAndGoInExactOrder) {
     ASSERT_EQ(failed, 0u);
     ASSERT_EQ(csploop_clock_set(loop, 2000000), 0);
 
-    std::vector<csploop_record> records(4096);
+    std::vector<csploop_record> records(65536);
     csploop_batch batch = h.batch_of();
     batch.records = records.data();
     batch.capacity = static_cast<uint32_t>(records.size());
