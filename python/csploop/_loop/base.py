@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 from asyncio import events
@@ -23,8 +22,6 @@ from csploop._loop.turn import TurnMixin
 from csploop._loop.watchers import WatchersMixin
 
 __all__ = ["Loop", "new_event_loop"]
-
-set_running_loop: Callable[[asyncio.AbstractEventLoop | None], None] = events._set_running_loop
 
 
 class Loop(
@@ -69,7 +66,7 @@ class Loop(
             sys.set_asyncgen_hooks(
                 firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook
             )
-            set_running_loop(self)
+            events._set_running_loop(self)
             if not self._immediate:
                 self._dirty = self._gathered
             self._turns()
@@ -77,7 +74,7 @@ class Loop(
             self._sleeping = False
             self._stopping = False
             self._thread_id = None
-            set_running_loop(None)
+            events._set_running_loop(None)
             self._set_coroutine_origin_tracking(False)
             sys.set_asyncgen_hooks(*old_hooks)
             if close_gate is not None:
