@@ -138,17 +138,21 @@ def pytest(python: Python, venv: Path, *options: str) -> Callable[[Stage], Count
     return run
 
 
+def install(packages: str) -> bool:
+    script = ROOT / "tools" / "system_packages.sh"
+    return subprocess.run([script, packages], stdin=subprocess.DEVNULL, check=False).returncode == 0
+
+
 def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
     # The interpreter below .venv is the default one: tools/venv.sh made it so.
     default = probe(sys.executable)
     if isinstance(default, str):
         raise SystemExit(f"{sys.executable}: {default}")
     wanted = os.environ.get("PYTHONS", "found")
-    if (
-        wanted == "all"
-        and subprocess.run([ROOT / "tools" / "system_packages.sh", "pypy"], check=False).returncode
-    ):
+    if wanted == "all" and not install("pypy"):
         print("PyPy could not be installed", flush=True)
+    if not install("tests"):
+        print("the servers that tests/interop uses could not be installed: its tests will fail", flush=True)
     others, lacking = choose(wanted, default)
     print(f"default interpreter: {default.name}")
     print(f"others: {', '.join(f'{python.name} ({python.executable})' for python in others) or 'none'}")

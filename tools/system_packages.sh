@@ -2,6 +2,7 @@
 # Installs the system packages that building and testing need and that are not here yet.
 #   tools/system_packages.sh          for the core and the default Python
 #   tools/system_packages.sh pypy     and for PyPy
+#   tools/system_packages.sh tests    and the servers that tests/interop starts for itself
 # Everything is asked of the tools themselves, so that a libuv or a Python from elsewhere counts as well.
 set -eu
 
@@ -34,6 +35,11 @@ has_gtest() {
     pkg-config --exists gtest_main || ls /usr/include/gtest/gtest.h /usr/local/include/gtest/gtest.h
 }
 
+# Debian keeps PostgreSQL's programs out of PATH.
+has_postgresql() {
+    have postgres || ls /usr/lib/postgresql/*/bin/postgres
+}
+
 want cmake have cmake
 want g++ have c++
 want pkg-config have pkg-config
@@ -50,6 +56,10 @@ if [ "${1:-}" = pypy ]; then
     want pypy3 have pypy3
     want pypy3-venv can_make_venvs pypy3
     want pypy3-dev has_headers pypy3
+fi
+if [ "${1:-}" = tests ]; then
+    want redis-server have redis-server
+    want postgresql has_postgresql
 fi
 
 missing=${missing# }
