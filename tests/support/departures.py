@@ -36,6 +36,12 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_server_life.py::test_closing_during_serve_forever_cancels_it": {
         "uvloop": HANGS + "closing does not end serve_forever"
     },
+    "test_signals.py::test_a_signal_while_the_loop_does_not_run_is_handled_when_it_does": {
+        "uvloop": NOT_RUN + "such a signal is lost"
+    },
+    "test_signals.py::test_close_gives_the_signals_back": {"uvloop": "closing keeps the handlers"},
+    "test_signals.py::test_off_the_main_thread_it_is_an_error": {"uvloop": "it is no RuntimeError"},
+    "test_signals.py::test_what_is_no_signal": {"uvloop": "a RuntimeError of its own"},
     "test_timers.py::test_a_huge_delay_never_comes_and_harms_nothing": {
         "uvloop": "delays are clamped to a hundred years, and when() tells the clamped one"
     },

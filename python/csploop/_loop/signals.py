@@ -17,6 +17,7 @@ from typing import Any, Callable
 
 from csploop._ffi import ffi, lib
 from csploop._ffi.errors import check
+from csploop._loop.signal_handlers import SignalHandlersMixin
 from csploop._loop.state import LoopState
 
 __all__ = ["SignalGate", "SignalsMixin"]
@@ -71,7 +72,7 @@ def _nothing() -> None:
     pass
 
 
-class SignalsMixin(LoopState):
+class SignalsMixin(SignalHandlersMixin):
     def _open_signal_gate(self) -> Callable[[], Any]:
         """Lets signals end the sleep of the run that begins; returns what undoes it."""
         if threading.current_thread() is not threading.main_thread():
@@ -87,6 +88,7 @@ class SignalsMixin(LoopState):
         return leave
 
     def _close_signal_gate(self) -> None:
+        self._remove_signal_handlers()
         gate, self._signal_gate = self._signal_gate, None
         if gate is not None:
             gate.close()
