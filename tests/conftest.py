@@ -32,7 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAMES",
         help=f"comma-separated loops to run on, of {', '.join(KINDS)} (default: all that are installed)",
     )
-    parser.addoption("--seconds", type=float, default=20, help="bound of each test without one of its own (20)")
+    parser.addoption(
+        "--seconds", type=float, default=20, help="bound of each test without one of its own (20)"
+    )
 
 
 _stderr_fd = pytest.StashKey[int]()
@@ -63,11 +65,19 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"loops: {chosen}" + (f" (not installed: {', '.join(absent)})" if absent else "")
 
 
-def _expected(item_name: str, kind: Kind) -> list[Any]:
-    reason = DEPARTURES.get(item_name, {}).get(kind.name)
-    if reason is None:
-        return []
-    return [pytest.mark.xfail(reason=reason, run=not reason.startswith((HANGS, NOT_RUN)), strict=False)]
+def _expect_departure(item: pytest.Item) -> None:
+    """Marks a test that departures.py lists for its loop, by name or by name and parameters."""
+    callspec = getattr(item, "callspec", None)
+    kind = callspec.params.get("loop_kind") if callspec else None
+    if kind is None:
+        return
+    name = f"{item.path.name}::{item.originalname}"
+    parameters = callspec.id.replace(kind.name, "").strip("-")
+    for key in (name, f"{name}[{parameters}]"):
+        reason = DEPARTURES.get(key, {}).get(kind.name)
+        if reason is not None:
+            run = not reason.startswith((HANGS, NOT_RUN))
+            item.add_marker(pytest.mark.xfail(reason=reason, run=run, strict=False))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -82,8 +92,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         kinds = [kind for kind in kinds if kind.ours]
     if definition.get_closest_marker("ours") is not None:
         kinds = [kind for kind in kinds if kind.ours]
-    name = f"{definition.path.name}::{metafunc.function.__name__}"
-    params = [pytest.param(kind, id=kind.name, marks=_expected(name, kind)) for kind in kinds]
+    params = [pytest.param(kind, id=kind.name) for kind in kinds]
     params = params or [pytest.param(None, id=NOWHERE)]
     metafunc.parametrize("loop_kind", params, indirect=True)
 
@@ -97,6 +106,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=nowhere)
     items[:] = [item for item in items if NOWHERE not in item.name]
     for item in items:
+        _expect_departure(item)
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(config.getoption("--seconds"), method=TIMEOUT_METHOD))
 
@@ -108,17 +118,26 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         gc.freeze()
 
 
+def _die_after(seconds: float, config: pytest.Config) -> None:
+    """Bounds what pytest-timeout cannot: code that swallows or blocks its exception."""
+    faulthandler.dump_traceback_later(seconds, exit=True, file=config.stash[_stderr_fd])
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
     mark = item.get_closest_marker("timeout")
     assert mark is not None  # pytest_collection_modifyitems gave it one
-    seconds = float(mark.args[0])
-    # pytest-timeout raises inside the test; this is for code that swallows or blocks that.
-    faulthandler.dump_traceback_later(seconds + GRACE, exit=True, file=item.config.stash[_stderr_fd])
+    _die_after(float(mark.args[0]) + GRACE, item.config)
     try:
         return (yield)
     finally:
         faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    # pytest takes the bound away when a test fails.
+    _die_after(SETTLE + GRACE, item.config)
 
 
 @pytest.hookimpl(wrapper=True)

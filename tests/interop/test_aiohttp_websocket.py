@@ -38,7 +38,10 @@ async def test_texts_and_bytes_come_back(loop):
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536, 4 << 20])
 async def test_messages_of_all_sizes(loop, size):
     payload = b"x" * size
-    async with serving(web.get("/", echo)) as (base, session), session.ws_connect(base, max_msg_size=0) as socket:
+    async with (
+        serving(web.get("/", echo)) as (base, session),
+        session.ws_connect(base, max_msg_size=0) as socket,
+    ):
         await socket.send_bytes(payload)
         assert await socket.receive_bytes() == payload
 

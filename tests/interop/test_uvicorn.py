@@ -132,7 +132,10 @@ def test_serve_inside_a_running_loop():
 def test_the_command_line(end):
     command = [sys.executable, "-m", "uvicorn", "uvicorn_app:app", "--loop", "csploop:new_event_loop"]
     process = subprocess.Popen(
-        [*command, "--port", "0", "--app-dir", HERE], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [*command, "--port", "0", "--app-dir", HERE],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
     )
     with process:
         address = None

@@ -57,7 +57,9 @@ def test_echoes_of_many_streams_in_one_turn_cost_one_crossing(counted, count):
     turns = cost.pop("csploop_turn")
     assert turns <= 3
     # Attaching to the thread and leaving it belongs to a run, not to a message.
-    per_message = {name: times for name, times in cost.items() if name not in ("csploop_attach", "csploop_detach")}
+    per_message = {
+        name: times for name, times in cost.items() if name not in ("csploop_attach", "csploop_detach")
+    }
     assert sum(per_message.values()) <= 2, cost
     for transport, _, peer in made:
         transport.abort()
@@ -72,7 +74,7 @@ def test_a_run_of_echo_turns_costs_one_crossing_each(counted):
     client, recorder, other = loop.run_until_complete(adopt(loop, Recorder, "unix"))
 
     async def act():
-        for number in range(rounds):
+        for _number in range(rounds):
             peer.send_now(b"x")
             while peer.nothing_waits():
                 await asyncio.sleep(0)

@@ -76,7 +76,7 @@ def child(loop):
 
 REFUSING_CHILD = """
 def child(loop):
-    # A callback of the parent's loop cannot be scheduled into thin air: csploop says so, and close still works.
+    # The parent's loop may refuse to work here, but close must work.
     try:
         loop.call_soon_threadsafe(print)
         loop._thread_id = None

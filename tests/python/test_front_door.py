@@ -9,7 +9,6 @@ import warnings
 import csploop
 import pytest
 
-
 HAS_POLICIES = sys.version_info < (3, 16)
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

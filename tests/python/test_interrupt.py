@@ -198,7 +198,9 @@ def test_ctrl_c_ends_a_program_that_waits(loop_kind):
         loop.close()
         print("interrupted", flush=True)
     """
-    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True
+    )
     with process:
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(signal.SIGINT)

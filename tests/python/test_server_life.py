@@ -117,7 +117,9 @@ async def test_wait_closed_waits_for_the_connections(loop):
     await recorder.until_lost()
 
 
-@pytest.mark.skipif(sys.version_info < (3, 13), reason="close_clients and abort_clients are new in Python 3.13")
+@pytest.mark.skipif(
+    sys.version_info < (3, 13), reason="close_clients and abort_clients are new in Python 3.13"
+)
 @pytest.mark.parametrize("how", ["close_clients", "abort_clients"])
 async def test_clients_can_be_closed_with_the_server(loop, how):
     made = []

@@ -32,7 +32,7 @@ def test_file_names_are_unique():
 
 def test_each_departure_names_a_test_and_a_comparator():
     known = {f"{path.name}::{node.name}" for path in FILES for node in functions(path)}
-    assert sorted(set(DEPARTURES) - known) == []
+    assert sorted({name.split("[")[0] for name in DEPARTURES} - known) == []
     for name, departures in DEPARTURES.items():
         for kind, reason in departures.items():
             assert not KINDS[kind].ours and reason, name

@@ -180,7 +180,9 @@ def test_an_earlier_timer_shortens_a_wait_that_was_planned(loop):
 def test_many_timers_of_which_most_are_cancelled(loop):
     seen = []
     now = loop.time()
-    handles = [loop.call_at(now + 0.001 + (number % 97) * 1e-5, seen.append, number) for number in range(20_000)]
+    handles = [
+        loop.call_at(now + 0.001 + (number % 97) * 1e-5, seen.append, number) for number in range(20_000)
+    ]
     for number, handle in enumerate(handles):
         if number % 10:
             handle.cancel()

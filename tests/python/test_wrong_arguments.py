@@ -41,7 +41,9 @@ CALLS = {
     "create_server_bad_port": lambda loop, s, d: loop.create_server(factory, "127.0.0.1", "no port"),
     "create_server_big_port": lambda loop, s, d: loop.create_server(factory, "127.0.0.1", 70_000),
     "create_connection_nothing": lambda loop, s, d: loop.create_connection(factory),
-    "create_connection_host_and_sock": lambda loop, s, d: loop.create_connection(factory, "127.0.0.1", 1, sock=s),
+    "create_connection_host_and_sock": lambda loop, s, d: loop.create_connection(
+        factory, "127.0.0.1", 1, sock=s
+    ),
     "create_connection_datagram": lambda loop, s, d: loop.create_connection(factory, sock=d),
     "create_connection_server_hostname": lambda loop, s, d: loop.create_connection(
         factory, "127.0.0.1", 1, server_hostname="x"
@@ -55,7 +57,9 @@ CALLS = {
     "unix_server_nothing": lambda loop, s, d: loop.create_unix_server(factory),
     "unix_connection_tcp_socket": lambda loop, s, d: loop.create_unix_connection(factory, sock=s),
     "unix_connection_both": lambda loop, s, d: loop.create_unix_connection(factory, "x", sock=s),
-    "unix_connection_hostname": lambda loop, s, d: loop.create_unix_connection(factory, "x", server_hostname="x"),
+    "unix_connection_hostname": lambda loop, s, d: loop.create_unix_connection(
+        factory, "x", server_hostname="x"
+    ),
     "unix_server_number": lambda loop, s, d: loop.create_unix_server(factory, 5.5),
     "sock_recv_number": lambda loop, s, d: loop.sock_recv(5, 10),
     "sock_recv_text": lambda loop, s, d: loop.sock_recv(s, "10"),

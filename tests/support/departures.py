@@ -1,6 +1,7 @@
 """Where a comparator is known to differ from a test body, and why.
 
-Keys are `file::test` without parameters, then the comparator. A listed test
+Keys are `file::test`, or `file::test[parameters]` without the loop's name, then
+the comparator. A listed test
 runs there as an expected failure; with HANGS or NOT_RUN in front of the reason it
 is not run at all. csploop has no entries: what it does differently is a bug, or a
 documented difference with a test of its own.
@@ -14,22 +15,40 @@ NOT_RUN = "not run: "
 _EXITS_STOP = HANGS + "uvloop stops the loop but swallows the exit when a stream's callback raised it"
 _NO_CHECKS = NOT_RUN + "debug mode does not check what it is given; the report comes too late for the test"
 _WRITE_AFTER_CLOSE = "write on a closed transport raises"
+_ERROR_KEEPS = NOT_RUN + "an error in these leaves the connection open"
+_REMOVE_IS_MUTE = NOT_RUN + "remove_reader and remove_writer return None, and closed files stay registered"
 _MILLISECONDS = "timers count whole milliseconds of a clock that stands still during a turn"
 _STOP_LATE = "a run makes one more turn after it was told to stop"
 
 DEPARTURES: dict[str, dict[str, str]] = {
     "test_call_soon.py::test_stop_lets_the_present_turn_finish_but_not_the_next": {"uvloop": _STOP_LATE},
     "test_connect.py::test_happy_eyeballs_finds_the_address_that_answers": {"uvloop": "has no such options"},
-    "test_closed_loop.py::test_each_call_does_what_it_does_on_asyncio": {"uvloop": "stop is refused after close"},
+    "test_bad_peers.py::test_many_writes_after_the_loss_warn_but_do_not_fail": {"uvloop": _WRITE_AFTER_CLOSE},
+    "test_buffered_protocol.py::test_an_error_in_buffer_updated_is_reported": {"uvloop": _ERROR_KEEPS},
+    "test_buffered_protocol.py::test_an_error_in_get_buffer_is_reported": {"uvloop": _ERROR_KEEPS},
+    "test_closed_loop.py::test_each_call_does_what_it_does_on_asyncio": {
+        "uvloop": "stop is refused after close"
+    },
     "test_closed_loop.py::test_transports_of_a_closed_loop_can_be_closed": {"uvloop": _WRITE_AFTER_CLOSE},
-    "test_debug_mode.py::test_a_forgotten_transport_is_a_resource_warning": {"uvloop": HANGS + "in loop.close"},
+    "test_debug_mode.py::test_a_forgotten_transport_is_a_resource_warning": {
+        "uvloop": HANGS + "in loop.close"
+    },
     "test_debug_mode.py::test_coroutines_and_coroutine_functions_are_refused": {"uvloop": _NO_CHECKS},
     "test_debug_mode.py::test_debug_can_be_switched_while_the_loop_runs": {"uvloop": _NO_CHECKS},
     "test_debug_mode.py::test_what_cannot_be_called_is_refused": {"uvloop": _NO_CHECKS},
     "test_exception_handler.py::test_messages_are_those_of_asyncio": {"uvloop": "words of its own"},
+    "test_flow_control.py::test_limits_follow_from_each_other": {
+        "uvloop": NOT_RUN + "only one of the two limits can be asked for"
+    },
     "test_interrupt.py::test_data_of_other_streams_in_the_same_batch_is_not_lost": {"uvloop": _EXITS_STOP},
     "test_interrupt.py::test_watchers_of_the_same_batch_are_called_in_the_next_run": {
         "uvloop": "the rest of the batch is called before the exit leaves the run"
+    },
+    "test_out_of_descriptors.py::test_at_the_limit_accepting_pauses_and_goes_on_later": {
+        "uvloop": HANGS + "at the limit libuv accepts and closes the clients that wait"
+    },
+    "test_pause_reading.py::test_pausing_in_connection_made": {
+        "uvloop": NOT_RUN + "reading starts all the same"
     },
     "test_run.py::test_run_until_complete_runs_no_step_too_far": {"uvloop": _STOP_LATE},
     "test_run.py::test_the_number_of_turns_of_a_run_is_asyncios": {"uvloop": _STOP_LATE},
@@ -48,5 +67,46 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_timers.py::test_no_timer_is_early": {"uvloop": _MILLISECONDS},
     "test_timers.py::test_sleeps_of_many_tasks_end_in_order": {"uvloop": _MILLISECONDS},
     "test_timers.py::test_timer_handles_compare_by_deadline": {"uvloop": "timer handles have no order"},
-    "test_unix.py::test_abstract_addresses": {"uvloop": HANGS + "abstract addresses get lost in the conversion"},
+    "test_unix.py::test_abstract_addresses": {
+        "uvloop": HANGS + "abstract addresses get lost in the conversion"
+    },
+    "test_watchers.py::test_a_descriptor_can_be_watched_again_after_its_transport_is_gone": {
+        "uvloop": _REMOVE_IS_MUTE
+    },
+    "test_watchers.py::test_a_reader_is_called_as_long_as_there_is_something_to_read": {
+        "uvloop": _REMOVE_IS_MUTE
+    },
+    "test_watchers.py::test_a_regular_file_cannot_be_watched": {"uvloop": _REMOVE_IS_MUTE},
+    "test_watchers.py::test_a_reused_number_is_watched_anew": {"uvloop": _REMOVE_IS_MUTE},
+    "test_watchers.py::test_a_second_reader_replaces_the_first": {"uvloop": _REMOVE_IS_MUTE},
+    "test_watchers.py::test_a_writer_is_called_as_long_as_there_is_room": {"uvloop": _REMOVE_IS_MUTE},
+    "test_watchers.py::test_pipes_can_be_watched": {"uvloop": _REMOVE_IS_MUTE},
+    "test_watchers.py::test_reader_and_writer_of_one_descriptor_are_independent": {"uvloop": _REMOVE_IS_MUTE},
+    "test_watchers.py::test_removing_tells_whether_there_was_one": {"uvloop": _REMOVE_IS_MUTE},
+    "test_watchers.py::test_sock_recv_and_a_writer_share_a_socket": {"uvloop": _REMOVE_IS_MUTE},
+    "test_watchers.py::test_sockets_and_numbers_name_the_same": {"uvloop": _REMOVE_IS_MUTE},
+    "test_write.py::test_a_buffer_may_be_changed_after_write": {
+        "uvloop": NOT_RUN + "large buffers are sent as they are later"
+    },
+    "test_write.py::test_what_is_no_buffer_is_a_type_error[None]": {
+        "uvloop": NOT_RUN + "None is written as nothing"
+    },
+    "test_wrong_arguments.py::test_the_exception_is_asyncios[sock_recv_number]": {
+        "uvloop": HANGS + "a number is taken for a socket"
+    },
+    "test_wrong_arguments.py::test_the_exception_is_asyncios[create_server_big_port]": {
+        "uvloop": NOT_RUN + "the port is taken modulo 65536"
+    },
+    "test_wrong_arguments.py::test_the_exception_is_asyncios[run_until_complete_of_a_number]": {
+        "uvloop": "another exception"
+    },
+    "test_wrong_arguments.py::test_the_exception_is_asyncios[set_default_executor_number]": {
+        "uvloop": NOT_RUN + "anything is taken for an executor"
+    },
+    "test_wrong_arguments.py::test_the_exception_is_asyncios[sock_sendall_none]": {
+        "uvloop": "None is written as nothing"
+    },
+    "test_wrong_arguments.py::test_the_exception_of_a_transport_is_asyncios[write_none]": {
+        "uvloop": NOT_RUN + "None is written as nothing"
+    },
 }

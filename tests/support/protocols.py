@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Optional
+from typing import Any
 
 
 class Recorder(asyncio.Protocol):
@@ -14,12 +14,12 @@ class Recorder(asyncio.Protocol):
     called as part of the event.
     """
 
-    def __init__(self, on: Optional[dict[str, Callable[..., Any]]] = None, keep_open: bool = False) -> None:
+    def __init__(self, on: dict[str, Callable[..., Any]] | None = None, keep_open: bool = False) -> None:
         self.loop = asyncio.get_running_loop()
         self.events: list[str] = []
         self.chunks: list[bytes] = []
         self.received = 0
-        self.error: Optional[BaseException] = None
+        self.error: BaseException | None = None
         self.transport: Any = None
         self.keep_open = keep_open
         self.on = on or {}
@@ -46,11 +46,11 @@ class Recorder(asyncio.Protocol):
         self.received += len(data)
         self._happened("data", data)
 
-    def eof_received(self) -> Optional[bool]:
+    def eof_received(self) -> bool | None:
         self._happened("eof")
         return self.keep_open
 
-    def connection_lost(self, exc: Optional[BaseException]) -> None:
+    def connection_lost(self, exc: BaseException | None) -> None:
         self.error = exc
         self._happened("lost", exc)
 
@@ -107,7 +107,7 @@ class Buffered(asyncio.BufferedProtocol):
         self.hints: list[int] = []
         self.updates: list[int] = []
         self.ended = asyncio.get_running_loop().create_future()
-        self.target: Optional[int] = None
+        self.target: int | None = None
         self.reached = asyncio.get_running_loop().create_future()
         self.events: list[str] = []
 
@@ -133,7 +133,7 @@ class Buffered(asyncio.BufferedProtocol):
     def eof_received(self) -> None:
         self.events.append("eof")
 
-    def connection_lost(self, exc: Optional[BaseException]) -> None:
+    def connection_lost(self, exc: BaseException | None) -> None:
         self.events.append("lost")
         if not self.ended.done():
             self.ended.set_result(exc)
