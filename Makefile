@@ -5,7 +5,7 @@ PYTHONS ?= found
 ARGS ?=
 export PYTHON PYTHONS
 
-.PHONY: help setup run test bench lint asan ubsan tsan clean distclean
+.PHONY: help setup run test suite bench lint asan ubsan tsan clean distclean
 
 help: ## This list
 	@echo "Targets:"
@@ -25,6 +25,9 @@ run: setup ## The main job: market ticks over HTTP and WebSocket, served by one 
 
 test: setup ## All tests: C, C++, sanitizers, lint, Python on every interpreter
 	@.venv/bin/python tools/run_tests.py
+
+suite: setup ## CPython's own asyncio tests on csploop, on every CPython that has them
+	@.venv/bin/python tools/run_tests.py suite
 
 bench: setup ## csploop against asyncio, uvloop and rloop
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt

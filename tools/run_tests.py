@@ -1,21 +1,23 @@
 #!/usr/bin/env python3
 """Run every test of this tree in stages, each into a log of its own, and sum up at the end.
 
-The stages are core, asan, ubsan, tsan (C and C++), lint (ruff, mypy) and python (every interpreter). If some
-are named on the command line, only those run. The last line is `N passed, N failed, N skipped`; the exit
-status is 0 only if nothing failed.
+The stages are core, asan, ubsan, tsan (C and C++), lint (ruff, mypy), python (every interpreter) and suite
+(CPython's own tests of asyncio, on every CPython). If some are named on the command line, only those run.
+The last line is `N passed, N failed, N skipped`; the exit status is 0 only if nothing failed.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,7 +145,32 @@ def install(packages: str) -> bool:
     return subprocess.run([script, packages], stdin=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
+def asyncio_suite(python: Python, venv: Path) -> Callable[[Stage], Counts]:
+    """CPython's own tests of asyncio, with csploop as the loop."""
+
+    def run(stage: Stage) -> Counts:
+        if not stage.run("tools/venv.sh", python.executable, venv):
+            return failure(f"{python.name}: setting up {venv.name}")
+        if not stage.run(venv / "bin" / "python", "-c", "import test.test_asyncio"):
+            reason = f"{python.name} came without its own tests (Debian: libpython{python.version}-testsuite)"
+            print(f"    {reason}", flush=True)
+            return Counts(skipped=1, reasons=Counter([reason]))
+        report = LOGS / f"asyncio-suite-{python.slug}.xml"
+        keep = ROOT / "build" / "asyncio-suite" / python.slug
+        program = ROOT / "tests" / "asyncio_suite" / "run.py"
+        counts = counted(stage, report, venv / "bin" / "python", program, "--junit", report, "--keep", keep)
+        # The last lines of the log say what ran on which loop, and what the list of the left out lacks.
+        for line in stage.log.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith(("warning: ", python.implementation)):
+                print(f"    {line}")
+        return counts
+
+    return run
+
+
+@functools.cache
+def interpreters() -> tuple[Python, list[Python]]:
+    """The default one and the others to test on; says which those are."""
     # The interpreter below .venv is the default one: tools/venv.sh made it so.
     default = probe(sys.executable)
     if isinstance(default, str):
@@ -159,6 +186,23 @@ def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
     for name, reason in lacking.items():
         print(f"not tested on {name}: {reason}")
     sys.stdout.flush()
+    return default, others
+
+
+def suite_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
+    default, others = interpreters()
+    return [
+        (
+            f"asyncio suite {python.version}",
+            asyncio_suite(python, ROOT / (".venv" if python is default else f".venvs/{python.slug}")),
+        )
+        for python in (default, *others)
+        if python.implementation == "CPython"
+    ]
+
+
+def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
+    default, others = interpreters()
     stages = [(default.name, pytest(default, ROOT / ".venv"))]
     for python in others:
         # The comparison with other loops has been made on the default interpreter.
@@ -211,9 +255,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "stages", nargs="*", metavar="STAGE", help="core, asan, ubsan, tsan, lint, python; none: all"
+        "stages", nargs="*", metavar="STAGE", help="core, asan, ubsan, tsan, lint, python, suite; none: all"
     )
-    names = parser.parse_args().stages or [*NATIVE, "lint", "python"]
+    names = parser.parse_args().stages or [*NATIVE, "lint", "python", "suite"]
     stages: list[tuple[str, Callable[[Stage], Counts]]] = []
     for name in names:
         if name in NATIVE:
@@ -222,6 +266,8 @@ def main() -> int:
             stages.append((name, lint))
         elif name == "python":
             stages += python_stages()
+        elif name == "suite":
+            stages += suite_stages()
         else:
             parser.error(f"there is no stage {name!r}")
     total = summarise(perform(stages))
