@@ -18,6 +18,8 @@ _WRITE_AFTER_CLOSE = "write on a closed transport raises"
 _ERROR_KEEPS = NOT_RUN + "an error in these leaves the connection open"
 _REMOVE_IS_MUTE = NOT_RUN + "remove_reader and remove_writer return None, and closed files stay registered"
 _MILLISECONDS = "timers count whole milliseconds of a clock that stands still during a turn"
+_PIPE_EOF = NOT_RUN + "a writing transport reads, too, and tells eof_received or data_received"
+_PIPE_TYPE = HANGS + "pipe transports refuse what is no bytes with TypeError, and are not closed by it"
 _STOP_LATE = "a run makes one more turn after it was told to stop"
 
 DEPARTURES: dict[str, dict[str, str]] = {
@@ -50,6 +52,34 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_pause_reading.py::test_pausing_in_connection_made": {
         "uvloop": NOT_RUN + "reading starts all the same"
     },
+    "test_pipes.py::test_a_failing_protocol_is_reported_and_reading_goes_on": {
+        "uvloop": NOT_RUN + "a protocol that fails loses its pipe"
+    },
+    "test_pipes.py::test_a_socket_to_write_to_that_gets_data_is_closed": {"uvloop": _PIPE_EOF},
+    "test_pipes.py::test_an_idle_writer_notices_that_the_reader_is_gone": {"uvloop": _PIPE_EOF},
+    "test_pipes.py::test_connection_lost_is_never_called_inside_close": {
+        "uvloop": NOT_RUN + "write_eof does not close the transport"
+    },
+    "test_pipes.py::test_large_transfer_through_a_pipe": {"uvloop": NOT_RUN + "writes after close are sent"},
+    "test_pipes.py::test_one_descriptor_for_both_directions": {
+        "asyncio": HANGS + "closing the writer also stops the reader of the same descriptor",
+        "uvloop": HANGS + "the second transport of a terminal stalls",
+    },
+    "test_pipes.py::test_only_bytes_can_be_written": {"uvloop": _PIPE_TYPE},
+    "test_pipes.py::test_pausing_in_connection_made": {"uvloop": HANGS + "reading starts all the same"},
+    "test_pipes.py::test_regular_files_are_refused_and_stay_open": {"uvloop": NOT_RUN + "aborts the process"},
+    "test_pipes.py::test_stream_reader_and_writer_over_pipes": {"uvloop": _PIPE_EOF},
+    "test_pipes.py::test_the_pipe_is_in_the_extra_information_and_is_closed_at_the_end": {
+        "uvloop": HANGS + "reading transports are writing ones, too"
+    },
+    "test_pipes.py::test_the_repr_tells_the_state": {"uvloop": HANGS + "words of its own"},
+    "test_pipes.py::test_what_is_no_file_is_refused": {
+        "asyncio": NOT_RUN + "the half-made transport fails once more when it is collected"
+    },
+    "test_pipes.py::test_writes_to_a_lost_pipe_are_counted_and_warned_of": {
+        "uvloop": NOT_RUN + _WRITE_AFTER_CLOSE
+    },
+    "test_pipes.py::test_writing_to_the_null_device": {"uvloop": NOT_RUN + "aborts the process"},
     "test_run.py::test_run_until_complete_runs_no_step_too_far": {"uvloop": _STOP_LATE},
     "test_run.py::test_the_number_of_turns_of_a_run_is_asyncios": {"uvloop": _STOP_LATE},
     "test_server_life.py::test_closing_during_serve_forever_cancels_it": {

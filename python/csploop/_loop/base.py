@@ -12,6 +12,7 @@ from csploop._loop.connecting import ConnectingMixin
 from csploop._loop.debug import DebugMixin
 from csploop._loop.fork import watch_process
 from csploop._loop.gather import GatherMixin
+from csploop._loop.processes import ProcessesMixin
 from csploop._loop.serving import ServingMixin
 from csploop._loop.signals import SignalsMixin
 from csploop._loop.sockets import SocketsMixin
@@ -33,6 +34,7 @@ class Loop(
     SocketsMixin,
     ServingMixin,
     ConnectingMixin,
+    ProcessesMixin,
     SignalsMixin,
     DebugMixin,
 ):

@@ -1,0 +1,152 @@
+"""ProcessTransport: a child process. asyncio's own transport, with another way to learn of the child's exit.
+
+Python's subprocess.Popen starts the child. The loop watches a pidfd, which becomes readable when the child
+exits; where there is none (other systems, old kernels, PyPy, no descriptor left), a thread waits. Nobody but
+this one child is ever waited for, and that under the Popen's own lock: other children, signal handlers and
+whoever uses the Popen itself are not disturbed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from asyncio import base_subprocess
+from asyncio.log import logger
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Callable
+
+from csploop._ffi import ffi, lib
+from csploop._ffi.errors import check
+from csploop._loop.handles import Handle
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from csploop._loop.state import LoopState
+
+__all__ = ["ExitWatch", "ProcessTransport"]
+
+READ = lib.CSPLOOP_WATCH_READ
+# What asyncio reports when somebody else has taken the exit status away.
+UNKNOWN_STATUS = 255
+
+pidfd_open: Callable[[int], int] | None = getattr(os, "pidfd_open", None)
+
+
+class ProcessTransport(base_subprocess.BaseSubprocessTransport):
+    if TYPE_CHECKING:
+        _loop: Any
+        _proc: Any
+        _pipes: dict[int, Any]
+        _returncode: int | None
+
+    _given_up: asyncio.Future[None] | None = None
+
+    def _start(
+        self, args: Any, shell: bool, stdin: Any, stdout: Any, stderr: Any, bufsize: int, **kwargs: Any
+    ) -> None:
+        loop = self._loop
+        if loop._dirty:
+            loop._flush()  # starting a child takes long, and a child that forks must not have a copy
+        self._proc = popen = subprocess.Popen(
+            args,
+            shell=shell,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            universal_newlines=False,
+            bufsize=bufsize,
+            **kwargs,
+        )
+        if pidfd_open is not None:
+            try:
+                ExitWatch(loop, pidfd_open(popen.pid), popen, self._on_exit)
+                return
+            except OSError as exc:
+                logger.debug("no pidfd for child %d, a thread will wait: %r", popen.pid, exc)
+        threading.Thread(
+            target=_wait_in_thread,
+            args=(loop, popen, self._on_exit),
+            name=f"csploop-wait-{popen.pid}",
+            daemon=True,
+        ).start()
+
+    def _on_exit(self, status: int) -> None:
+        self._process_exited(status)
+        if self._given_up is not None and not self._given_up.done():
+            self._given_up.set_result(None)
+
+    async def _give_up(self) -> None:
+        """Ends a child whose pipes could not all be connected. asyncio's _wait would wait for those, too."""
+        self.close()
+        popen = self._proc
+        for number, file in enumerate((popen.stdin, popen.stdout, popen.stderr)):
+            if file is not None and self._pipes[number] is None:
+                file.close()
+        if self._returncode is None:
+            self._given_up = self._loop.create_future()
+            await self._given_up
+
+
+class ExitWatch:
+    """The pidfd of one child, which it owns. Calls report(status) once, in the context of its making."""
+
+    __slots__ = ("fd", "handle", "id", "loop", "popen", "report")
+
+    def __init__(
+        self, loop: LoopState, fd: int, popen: subprocess.Popen[bytes], report: Callable[[int], None]
+    ) -> None:
+        self.loop = loop
+        self.fd = fd
+        self.popen = popen
+        self.report = report
+        out = ffi.new("csploop_id *")
+        try:
+            check(loop._lib.csploop_watch(loop._core, out, fd, READ, ffi.NULL, ffi.NULL))
+        except BaseException:
+            os.close(fd)
+            raise
+        self.id: int = out[0]
+        self.handle = Handle(self._exited, (), loop, copy_context())
+        loop._owners[self.id] = self
+
+    def _on_record(self, kind: int, result: int, offset: int) -> None:
+        loop = self.loop
+        loop._owners.pop(self.id, None)
+        code = loop._lib.csploop_unwatch(loop._core, self.id)
+        self.release()
+        loop._run_handle(self.handle)
+        check(code)
+
+    def _exited(self) -> None:
+        self.report(_take_status(self.popen))
+
+    def release(self) -> None:
+        """Closes the descriptor; for a loop that closes before the child exits."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+def _take_status(popen: subprocess.Popen[bytes]) -> int:
+    """The status of a child that has exited, whoever was first to ask for it through the Popen."""
+    # A thread inside popen.wait() has this lock, and gives it back when it has noted the status.
+    with popen._waitpid_lock:  # type: ignore[attr-defined]
+        if popen.returncode is None:
+            try:
+                popen.returncode = os.waitstatus_to_exitcode(os.waitpid(popen.pid, 0)[1])
+            except ChildProcessError:
+                popen.returncode = UNKNOWN_STATUS
+                logger.warning(
+                    "child process pid %d exit status already read:  will report returncode 255", popen.pid
+                )
+    return popen.returncode
+
+
+def _wait_in_thread(loop: Any, popen: subprocess.Popen[bytes], report: Callable[[int], None]) -> None:
+    status = popen.wait()
+    try:
+        loop.call_soon_threadsafe(report, status)
+    except RuntimeError:
+        logger.warning("Loop %r that handles pid %r is closed", loop, popen.pid)

@@ -1,0 +1,212 @@
+"""WritePipeTransport: writing to pipes, FIFOs, terminals, character devices and sockets.
+
+Bytes go the way of a socket's. The core also watches for the reader's end, so that it is noticed while
+nothing is written; data that arrives there counts as that end, as in asyncio. The core hears of a close only
+when all is sent: until then an error would still have to be told.
+
+    open --close()--> closing, unsent bytes go out --> connection_lost(None)
+    open --abort(), the reader is gone, an error--> unsent bytes are dropped --> connection_lost(error)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import stat
+import sys
+import warnings
+from asyncio import constants
+from asyncio.log import logger
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Callable
+
+from csploop._ffi import ffi, lib
+from csploop._ffi.errors import error_from_code
+from csploop._loop.words import (
+    BACKLOG,
+    CLOSE_ABORT,
+    EOF,
+    ERROR,
+    OP_CLOSE,
+    OP_READ_START,
+    READ_READY,
+    READABLE,
+    REJECTED,
+)
+from csploop._transports.pipe import GONE, adopt_pipe, let_go, wake_waiter
+from csploop._transports.writing import Writing
+
+if TYPE_CHECKING:
+    from csploop._loop.state import LoopState
+
+__all__ = ["WritePipeTransport"]
+
+EPIPE = lib.CSPLOOP_EPIPE
+
+
+class WritePipeTransport(Writing):
+    __slots__ = ()
+
+    def __init__(
+        self,
+        loop: LoopState,
+        pipe: Any,
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        self._pipe: Any = None
+        self._sock = None
+        self._sock_fd = -1
+        self._room = 0
+        super().__init__(extra, loop)
+        self._extra["pipe"] = pipe
+        fd = pipe.fileno()
+        mode = os.fstat(fd).st_mode
+        is_fifo, is_socket = stat.S_ISFIFO(mode), stat.S_ISSOCK(mode)
+        if not (is_fifo or is_socket or stat.S_ISCHR(mode)):
+            raise ValueError("Pipe transport is only for pipes, sockets and character devices")
+        self._context = copy_context()
+        self._protocol = protocol
+        self._out = []
+        self._queued = 0
+        self._backlog = 0
+        self._room = self._high_water
+        self._closing = False
+        self._ended = False  # the core was told to close
+        self._refuses = False
+        self._eof = False
+        self._conn_lost = 0
+        self._empty_waiter = None
+        self._id = adopt_pipe(loop, self, fd)
+        self._sock_fd = fd
+        self._pipe = pipe
+        call_soon = loop.call_soon
+        call_soon(protocol.connection_made, self, context=self._context)
+        # A terminal has input of its own; there the end shows when something is written.
+        if is_socket or (is_fifo and not sys.platform.startswith("aix")):
+            call_soon(self._watch_reader)
+        if waiter is not None:
+            call_soon(wake_waiter, waiter)
+
+    def __repr__(self) -> str:
+        info = [type(self).__name__]
+        if self._pipe is None:
+            info.append("closed")
+        elif self._closing:
+            info.append("closing")
+        info.append(f"fd={self._sock_fd}")
+        if self._pipe is not None and not self._loop.is_closed():
+            info.append("polling" if self._backlog else "idle")
+            info.append(f"bufsize={self._queued + self._backlog}")
+        return f"<{' '.join(info)}>"
+
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
+        if self._pipe is not None:
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+            self._pipe.close()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        protocol: asyncio.BaseProtocol = self._protocol
+        return protocol
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def write(self, data: Any) -> None:
+        assert isinstance(data, (bytes, bytearray, memoryview)), repr(data)
+        super().write(data)
+
+    def _refuse(self, call: str, verb: str, some: bool) -> None:
+        if not some:
+            return
+        if self._conn_lost >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
+            logger.warning("pipe closed by peer or os.write(pipe, data) raised exception.")
+        self._conn_lost += 1
+
+    def get_write_buffer_size(self) -> int:
+        if self._backlog and not self._ended:
+            self._backlog = self._unsent()
+        return self._queued + self._backlog
+
+    def write_eof(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._closing:
+            return
+        self._closing = self._refuses = True
+        if self._queued:
+            self._loop._flush()
+        self._finish_close()
+
+    def _finish_close(self) -> None:
+        """Ends when everything is sent; until then BACKLOG or ERROR will tell."""
+        if self._queued or self._unsent():
+            return
+        loop = self._loop
+        # Also nothing is unsent when sending failed, and then ERROR is on its way.
+        if loop._lib.csploop_stream_write(loop._core, self._id, ffi.NULL, 0) != EPIPE:
+            self._end(None)
+
+    def abort(self) -> None:
+        if not self._ended:
+            self._end(None)
+
+    def _watch_reader(self) -> None:
+        if not self._ended:
+            self._loop._ops.append((self._id, OP_READ_START, READ_READY))
+
+    def _on_record(self, kind: int, result: int, offset: int) -> None:
+        if self._ended:
+            return
+        if kind == BACKLOG:
+            self._on_backlog(result)
+        elif kind in (READABLE, EOF):
+            self._reader_gone()
+        elif kind == ERROR or (kind == REJECTED and result not in GONE):
+            self._fatal_error(error_from_code(result), "Fatal write error on pipe transport")
+
+    def _reader_gone(self) -> None:
+        if self._loop._debug:
+            logger.info("%r was closed by peer", self)
+        lost = self._queued or self._unsent()
+        self._end(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) if lost else None)
+
+    def _fatal_error(self, exc: BaseException, message: str = "Fatal error on pipe transport") -> None:
+        if isinstance(exc, OSError):
+            if self._loop.get_debug():
+                logger.debug("%r: %s", self, message, exc_info=exc)
+        else:
+            self._loop.call_exception_handler(
+                {"message": message, "exception": exc, "transport": self, "protocol": self._protocol}
+            )
+        if not self._ended:
+            self._end(exc)
+
+    def _end(self, exc: BaseException | None) -> None:
+        """Calls connection_lost in the next turn, when the core has let go of the descriptor."""
+        self._closing = self._ended = self._refuses = True
+        self._conn_lost += 1
+        if self._loop.is_closed():
+            # Nobody is left to be told; a process transport ends this way when it is collected late.
+            pipe, self._pipe = self._pipe, None
+            pipe.close()
+            return
+        self._loop._ops.append((self._id, OP_CLOSE, CLOSE_ABORT))
+        self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
+
+    def _call_connection_lost(self, exc: BaseException | None) -> None:
+        let_go(self._loop, self, self._id, self._sock_fd)
+        self._queued = self._backlog = 0
+        self._out.clear()
+        pipe, self._pipe = self._pipe, None
+        try:
+            self._protocol.connection_lost(exc)
+        finally:
+            pipe.close()
+            self._protocol = None
