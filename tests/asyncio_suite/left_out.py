@@ -57,6 +57,7 @@ LEFT_OUT: dict[str, str] = {
     "mocks in asyncio.unix_events, whose signal handling is the selector loop's": """
         test_unix_events.SelectorEventLoopSignalTests.test_add_signal_handler
         test_unix_events.SelectorEventLoopSignalTests.test_add_signal_handler_install_error*
+        test_unix_events.SelectorEventLoopSignalTests.test_add_signal_handler_setup_error
         test_unix_events.SelectorEventLoopSignalTests.test_check_signal
         test_unix_events.SelectorEventLoopSignalTests.test_close
         test_unix_events.SelectorEventLoopSignalTests.test_close_on_finalizing
@@ -73,12 +74,6 @@ LEFT_OUT: dict[str, str] = {
 
 # Written for parts of csploop that are not finished. Such a group goes when its part comes.
 NOT_YET: dict[str, str] = {
-    "signal handlers": """
-        test_events.*EventLoopTests.test_add_signal_handler
-        test_events.*EventLoopTests.test_signal_handling_*
-        test_unix_events.SelectorEventLoopSignalTests.test_add_signal_handler_coroutine_error
-        test_unix_events.TestFork.test_fork_signal_handling @ 3.12+
-    """,
     "subprocesses": """
         test_events.*EventLoopTests.test_subprocess_*
         test_subprocess.Subprocess*WatcherTests.*
