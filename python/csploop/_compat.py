@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from asyncio import base_events, coroutines, format_helpers, sslproto
+from asyncio import base_events, coroutines, format_helpers
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ __all__ = [
     "HAS_RUNNER",
     "POLICIES_ARE_DEPRECATED",
     "POLICIES_EXIST",
+    "SSL_HAS_SHUTDOWN_TIMEOUT",
     "UNIX_SERVER_CLEANS_UP",
     "attach_client",
     "detach_client",
     "format_callback",
     "is_coroutine_callable",
     "make_server",
-    "make_ssl_protocol",
     "policy_base",
 ]
 
@@ -49,9 +49,11 @@ POLICIES_EXIST: bool = sys.version_info < (3, 16)
 # Whether create_unix_server removes the socket's file again unless told otherwise.
 UNIX_SERVER_CLEANS_UP: bool = sys.version_info >= (3, 13)
 
+# Whether asyncio's own methods take ssl_shutdown_timeout and hand it on.
+SSL_HAS_SHUTDOWN_TIMEOUT = "ssl_shutdown_timeout" in _parameters(base_events.BaseEventLoop.create_connection)
+
 _SERVER_HAS_SHUTDOWN_TIMEOUT = "ssl_shutdown_timeout" in _parameters(base_events.Server.__init__)
 _SERVER_KNOWS_ITS_CLIENTS = "transport" in _parameters(getattr(base_events.Server, "_attach"))  # noqa: B009
-_SSL_HAS_SHUTDOWN_TIMEOUT = "ssl_shutdown_timeout" in _parameters(sslproto.SSLProtocol.__init__)
 _format_source: Callable[..., str] = format_helpers._format_callback_source
 _FORMAT_HAS_DEBUG = "debug" in _parameters(_format_source)
 
@@ -78,7 +80,10 @@ def make_server(
     arguments: list[Any] = [loop, sockets, protocol_factory, ssl_context, backlog, ssl_handshake_timeout]
     if _SERVER_HAS_SHUTDOWN_TIMEOUT:
         arguments.append(ssl_shutdown_timeout)
-    return base_events.Server(*arguments)
+    server: Any = base_events.Server(*arguments)
+    # Newer ones do this themselves.
+    server._ssl_shutdown_timeout = ssl_shutdown_timeout
+    return server
 
 
 def attach_client(server: Any, transport: asyncio.BaseTransport) -> None:
@@ -95,31 +100,6 @@ def detach_client(server: Any, transport: asyncio.BaseTransport) -> None:
         server._detach(transport)
     else:
         server._detach()
-
-
-def make_ssl_protocol(
-    loop: asyncio.AbstractEventLoop,
-    protocol: asyncio.BaseProtocol,
-    ssl_context: Any,
-    waiter: Any,
-    server_side: bool,
-    server_hostname: str | None,
-    ssl_handshake_timeout: float | None,
-    ssl_shutdown_timeout: float | None,
-) -> Any:
-    """asyncio's TLS protocol; where it knows no shutdown timeout, that argument has no effect."""
-    keywords: dict[str, Any] = {"ssl_handshake_timeout": ssl_handshake_timeout}
-    if _SSL_HAS_SHUTDOWN_TIMEOUT:
-        keywords["ssl_shutdown_timeout"] = ssl_shutdown_timeout
-    return sslproto.SSLProtocol(
-        loop,
-        protocol,
-        ssl_context,
-        waiter,
-        server_side,
-        server_hostname,
-        **keywords,
-    )
 
 
 def format_callback(callback: Any, args: Any, debug: bool) -> str:

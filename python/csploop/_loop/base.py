@@ -19,6 +19,7 @@ from csploop._loop.sockets import SocketsMixin
 from csploop._loop.state import open_loops
 from csploop._loop.threads import ThreadsMixin
 from csploop._loop.timers import TimersMixin
+from csploop._loop.tls import TLSMixin
 from csploop._loop.turn import TurnMixin
 from csploop._loop.watchers import WatchersMixin
 
@@ -34,6 +35,7 @@ class Loop(
     SocketsMixin,
     ServingMixin,
     ConnectingMixin,
+    TLSMixin,
     ProcessesMixin,
     SignalsMixin,
     DebugMixin,

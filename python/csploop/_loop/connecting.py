@@ -11,8 +11,9 @@ import stat
 from asyncio.log import logger
 from typing import Any, Callable, Union
 
-from csploop._compat import UNIX_SERVER_CLEANS_UP, make_server
+from csploop._compat import SSL_HAS_SHUTDOWN_TIMEOUT, UNIX_SERVER_CLEANS_UP, make_server
 from csploop._loop.state import LoopState
+from csploop._loop.tls import shutdown_timeout
 
 __all__ = ["ConnectingMixin"]
 
@@ -74,10 +75,14 @@ class ConnectingMixin(LoopState):
             _check_unix_socket(sock)
             sock.setblocking(False)
         timeouts = {"ssl_handshake_timeout": ssl_handshake_timeout}
-        if ssl_shutdown_timeout is not None:
+        if SSL_HAS_SHUTDOWN_TIMEOUT:
             timeouts["ssl_shutdown_timeout"] = ssl_shutdown_timeout
         connect: Callable[..., Any] = getattr(self, "_create_connection_transport")  # noqa: B009
-        transport, protocol = await connect(sock, protocol_factory, ssl, server_hostname, **timeouts)
+        token = shutdown_timeout.set(None if SSL_HAS_SHUTDOWN_TIMEOUT else ssl_shutdown_timeout)
+        try:
+            transport, protocol = await connect(sock, protocol_factory, ssl, server_hostname, **timeouts)
+        finally:
+            shutdown_timeout.reset(token)
         return transport, protocol
 
     async def create_unix_server(

@@ -15,12 +15,13 @@ from asyncio.log import logger
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Callable
 
-from csploop._compat import make_ssl_protocol
 from csploop._ffi import ffi, lib
 from csploop._ffi.errors import check, error_from_code
 from csploop._loop.state import LoopState
+from csploop._loop.tls import shutdown_timeout
 from csploop._loop.words import ACCEPT, CLOSE_ABORT, CLOSED
 from csploop._transports.stream import StreamTransport
+from csploop._transports.tls import TLSProtocol
 
 if TYPE_CHECKING:
     import ssl
@@ -49,7 +50,6 @@ class Listener:
     """A listening socket in the core, and what to do with the connections that come."""
 
     __slots__ = (
-        "arguments",
         "context",
         "factory",
         "fd",
@@ -59,6 +59,7 @@ class Listener:
         "server",
         "sock",
         "sslcontext",
+        "timeouts",
     )
 
     def __init__(
@@ -68,7 +69,7 @@ class Listener:
         sock: socket.socket,
         sslcontext: ssl.SSLContext | None,
         server: Any,
-        timeouts: dict[str, float | None],
+        timeouts: tuple[float | None, float | None],
     ) -> None:
         self.loop = loop
         self.factory = factory
@@ -76,7 +77,7 @@ class Listener:
         self.fd = sock.fileno()
         self.sslcontext = sslcontext
         self.server = server
-        self.arguments = timeouts
+        self.timeouts = timeouts
         self.context = copy_context()
         self.id = 0
         self.open = True
@@ -112,7 +113,7 @@ class Listener:
                 StreamTransport(loop, sock, protocol, server=self.server, stream_id=stream)
                 return
             waiter = loop.create_future()
-            tls = make_ssl_protocol(loop, protocol, self.sslcontext, waiter, True, None, **self.arguments)
+            tls = TLSProtocol(loop, protocol, self.sslcontext, waiter, True, None, *self.timeouts)
             StreamTransport(loop, sock, tls, server=self.server, stream_id=stream)
         except (SystemExit, KeyboardInterrupt):
             self.give_up(stream, sock)
@@ -182,10 +183,10 @@ class ServingMixin(LoopState):
         ssl_shutdown_timeout: float | None = None,
     ) -> None:
         """asyncio's Server calls this for each of its sockets."""
-        timeouts = {
-            "ssl_handshake_timeout": ssl_handshake_timeout,
-            "ssl_shutdown_timeout": ssl_shutdown_timeout,
-        }
+        if ssl_shutdown_timeout is None:
+            # asyncio before 3.11 does not hand it on.
+            ssl_shutdown_timeout = getattr(server, "_ssl_shutdown_timeout", None)
+        timeouts = ssl_handshake_timeout, ssl_shutdown_timeout
         listener = Listener(self, protocol_factory, sock, sslcontext, server, timeouts)
         self._forget_socket(listener.fd)
         flags = KEEP_FD | ACCEPT_KEEP_FD | (0 if sock.family == getattr(socket, "AF_UNIX", None) else NODELAY)
@@ -242,7 +243,7 @@ class ServingMixin(LoopState):
         call_connection_made: bool = True,
     ) -> Any:
         self._ensure_fd_no_transport(rawsock)
-        tls = make_ssl_protocol(
+        tls = TLSProtocol(
             self,
             protocol,
             sslcontext,
@@ -250,7 +251,8 @@ class ServingMixin(LoopState):
             server_side,
             server_hostname,
             ssl_handshake_timeout,
-            ssl_shutdown_timeout,
+            shutdown_timeout.get() if ssl_shutdown_timeout is None else ssl_shutdown_timeout,
+            upgrade=not call_connection_made,
         )
         StreamTransport(self, rawsock, tls, None, extra, server)
         return tls._app_transport
