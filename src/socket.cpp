@@ -1,5 +1,6 @@
-#include "datagram_socket.hpp"
 #include "socket.hpp"
+
+#include "datagram_socket.hpp"
 
 #include <csploop/error.h>
 
