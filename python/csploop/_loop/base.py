@@ -13,9 +13,9 @@ from csploop._loop.debug import DebugMixin
 from csploop._loop.fork import watch_process
 from csploop._loop.gather import GatherMixin
 from csploop._loop.processes import ProcessesMixin
+from csploop._loop.sendfile import SendfileMixin
 from csploop._loop.serving import ServingMixin
 from csploop._loop.signals import SignalsMixin
-from csploop._loop.sockets import SocketsMixin
 from csploop._loop.state import open_loops
 from csploop._loop.threads import ThreadsMixin
 from csploop._loop.timers import TimersMixin
@@ -32,7 +32,7 @@ class Loop(
     TimersMixin,
     ThreadsMixin,
     WatchersMixin,
-    SocketsMixin,
+    SendfileMixin,
     ServingMixin,
     ConnectingMixin,
     TLSMixin,

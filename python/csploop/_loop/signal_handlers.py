@@ -91,7 +91,8 @@ class SignalHandlersMixin(LoopState):
             raise RuntimeError(str(exc)) from None  # not the main thread
         except OSError as exc:
             # PyPy's signal.signal takes SIGKILL and SIGSTOP; there the second call finds out.
-            if signal.getsignal(sig) is handler:
+            current: object = signal.getsignal(sig)
+            if current is handler:
                 handler.restore(sig)
             if exc.errno == errno.EINVAL:
                 raise RuntimeError(f"sig {sig} cannot be caught") from None

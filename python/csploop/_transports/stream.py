@@ -56,7 +56,9 @@ _mode: Any = getattr(constants, "_SendfileMode")  # noqa: B009
 class StreamTransport(Reading, Writing):
     __slots__ = ()
     _start_tls_compatible = True
-    _sendfile_compatible = _mode.FALLBACK
+    _sendfile_compatible = _mode.TRY_NATIVE
+    # While the kernel sends a file: what tells it that the connection is gone.
+    _abort_sendfile: Callable[[], object] | None = None
 
     def __init__(
         self,
@@ -180,6 +182,8 @@ class StreamTransport(Reading, Writing):
             if self._protocol_connected:
                 self._protocol.connection_lost(exc)
         finally:
+            if self._abort_sendfile is not None:
+                self._abort_sendfile()
             sock.close()
             self._protocol = None
             if waiter is not None and not waiter.done():

@@ -1,0 +1,353 @@
+"""sendfile over transports and sock_sendfile over bare sockets, in the kernel and without it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import socket
+
+import pytest
+from support.peers import Peer, adopt, pair
+from support.protocols import Recorder
+
+pytestmark = pytest.mark.io
+
+SIZE = 3_000_001
+CONTENT = bytes(range(251)) * (SIZE // 251) + b"." * (SIZE % 251)
+
+
+@pytest.fixture(autouse=True)
+def implemented(loop_kind):
+    if loop_kind.name == "uvloop":
+        pytest.xfail("not run: has neither method")
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "content"
+    path.write_bytes(CONTENT)
+    with open(path, "rb") as file:
+        yield file
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def ends(request):
+    ours, theirs = pair(request.param)
+    ours.setblocking(False)
+    with ours, Peer(theirs) as peer:
+        yield ours, peer
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def socket_name(request):
+    return request.param
+
+
+async def end(transport, recorder, peer):
+    transport.close()
+    await recorder.until_lost()
+    peer.close()
+
+
+# sock_sendfile
+
+
+async def test_sock_sendfile_sends_the_whole_file(loop, ends, file):
+    sock, peer = ends
+    reading = loop.create_task(peer.recv(SIZE))
+    assert await loop.sock_sendfile(sock, file) == SIZE
+    assert await reading == CONTENT
+    assert file.tell() == SIZE
+    assert peer.nothing_waits()
+
+
+@pytest.mark.parametrize(
+    ("offset", "count", "expected"),
+    [
+        (0, 1000, CONTENT[:1000]),
+        (2000, 1000, CONTENT[2000:3000]),
+        (SIZE - 10, 1000, CONTENT[-10:]),
+        (SIZE - 10, None, CONTENT[-10:]),
+        (SIZE + 10, None, b""),
+    ],
+)
+async def test_offset_and_count(loop, ends, file, offset, count, expected):
+    sock, peer = ends
+    assert await loop.sock_sendfile(sock, file, offset, count) == len(expected)
+    assert peer.read_exactly(len(expected)) == expected
+    if expected:
+        assert file.tell() == offset + len(expected)
+    assert peer.nothing_waits()
+
+
+async def test_an_empty_file(loop, ends, tmp_path):
+    sock, peer = ends
+    path = tmp_path / "empty"
+    path.touch()
+    with open(path, "rb") as file:
+        assert await loop.sock_sendfile(sock, file) == 0
+    assert peer.nothing_waits()
+
+
+async def test_what_is_no_file_is_read_and_sent(loop, ends):
+    sock, peer = ends
+    reading = loop.create_task(peer.recv(SIZE))
+    assert await loop.sock_sendfile(sock, io.BytesIO(CONTENT)) == SIZE
+    assert await reading == CONTENT
+
+
+async def test_without_a_fallback_it_says_so(loop, ends):
+    sock, peer = ends
+    with pytest.raises(asyncio.SendfileNotAvailableError, match="not a regular file"):
+        await loop.sock_sendfile(sock, io.BytesIO(CONTENT), fallback=False)
+    assert peer.nothing_waits()
+
+
+async def test_wrong_arguments(loop, ends, file, tmp_path):
+    sock, peer = ends
+    path = tmp_path / "text"
+    path.write_text("text")
+    with open(path) as text, pytest.raises(ValueError, match="binary mode"):
+        await loop.sock_sendfile(sock, text)
+    for count in ("1", 1.5):
+        with pytest.raises(TypeError, match="count must be a positive integer"):
+            await loop.sock_sendfile(sock, file, 0, count)
+    for count in (0, -1):
+        with pytest.raises(ValueError, match="count must be a positive integer"):
+            await loop.sock_sendfile(sock, file, 0, count)
+    with pytest.raises(TypeError, match="offset must be a non-negative integer"):
+        await loop.sock_sendfile(sock, file, "1")
+    with pytest.raises(ValueError, match="offset must be a non-negative integer"):
+        await loop.sock_sendfile(sock, file, -1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        datagrams.setblocking(False)
+        with pytest.raises(ValueError, match="only SOCK_STREAM"):
+            await loop.sock_sendfile(datagrams, file)
+    loop.set_debug(True)
+    sock.setblocking(True)
+    with pytest.raises(ValueError, match="must be non-blocking"):
+        await loop.sock_sendfile(sock, file)
+    assert peer.nothing_waits()
+
+
+@pytest.mark.ours("asyncio may cancel after a part was sent, and not count it")
+async def test_a_cancelled_sock_sendfile_leaves_the_position_after_what_was_sent(loop, ends, tmp_path):
+    sock, peer = ends
+    path = tmp_path / "large"
+    with open(path, "wb") as large:
+        large.truncate(64 << 20)
+    with open(path, "rb") as file:
+        task = loop.create_task(loop.sock_sendfile(sock, file))
+        started = loop.create_task(peer.recv(1))
+        await started
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        position = file.tell()
+        sock.shutdown(socket.SHUT_WR)
+        assert 1 + len(await peer.recv_end()) == position
+
+
+async def test_a_peer_that_goes_away(loop, tmp_path):
+    ours, theirs = pair("tcp")
+    ours.setblocking(False)
+    peer = Peer(theirs)
+    path = tmp_path / "large"
+    with open(path, "wb") as large:
+        large.truncate(64 << 20)
+    with ours, open(path, "rb") as file:
+        task = loop.create_task(loop.sock_sendfile(ours, file))
+        await peer.recv(1)
+        peer.reset()
+        with pytest.raises(ConnectionError):
+            await task
+
+
+# sendfile
+
+
+async def test_sendfile_over_a_transport(loop, socket_name, file):
+    transport, recorder, peer = await adopt(loop, Recorder, socket_name)
+    transport.write(b"before,")
+    reading = loop.create_task(peer.recv(SIZE + 13))
+    assert await loop.sendfile(transport, file) == SIZE
+    transport.write(b",after")
+    assert await reading == b"before," + CONTENT + b",after"
+    assert file.tell() == SIZE
+    await end(transport, recorder, peer)
+
+
+@pytest.mark.parametrize("fallback", [True, False])
+async def test_the_order_is_kept_behind_a_full_buffer(loop, file, fallback):
+    transport, recorder, peer = await adopt(loop, Recorder)
+    transport.write(b"x" * (8 << 20))
+    sending = loop.create_task(loop.sendfile(transport, file, 100, 1000, fallback=fallback))
+    await asyncio.sleep(0)
+    assert not sending.done()
+    assert await peer.recv((8 << 20) + 1000) == b"x" * (8 << 20) + CONTENT[100:1100]
+    assert await sending == 1000
+    await end(transport, recorder, peer)
+
+
+async def test_what_is_no_file_over_a_transport(loop, socket_name):
+    transport, recorder, peer = await adopt(loop, Recorder, socket_name)
+    reading = loop.create_task(peer.recv(SIZE))
+    assert await loop.sendfile(transport, io.BytesIO(CONTENT)) == SIZE
+    assert await reading == CONTENT
+    assert transport.get_protocol() is recorder
+    with pytest.raises(asyncio.SendfileNotAvailableError):
+        await loop.sendfile(transport, io.BytesIO(CONTENT), fallback=False)
+    transport.write(b"still of use")
+    assert await peer.recv(12) == b"still of use"
+    await end(transport, recorder, peer)
+
+
+async def test_writes_are_refused_while_it_runs(loop, file):
+    transport, recorder, peer = await adopt(loop, Recorder)
+    sending = loop.create_task(loop.sendfile(transport, file))
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="sendfile is in progress"):
+        transport.write(b"in between")
+    with pytest.raises(RuntimeError, match="sendfile is in progress"):
+        transport.writelines([b"in", b"between"])
+    assert await peer.recv(SIZE) == CONTENT
+    await sending
+    transport.write(b"now")
+    assert await peer.recv(3) == b"now"
+    await end(transport, recorder, peer)
+
+
+@pytest.mark.parametrize("paused", [True, False])
+async def test_reading_pauses_and_goes_on(loop, tmp_path, paused):
+    transport, recorder, peer = await adopt(loop, Recorder)
+    path = tmp_path / "large"
+    with open(path, "wb") as large:
+        large.truncate(16 << 20)
+    if paused:
+        transport.pause_reading()
+    with open(path, "rb") as file:
+        sending = loop.create_task(loop.sendfile(transport, file))
+        await peer.recv(1)
+        assert not transport.is_reading()
+        peer.send_now(b"question")
+        assert await peer.recv((16 << 20) - 1) == b"\0" * ((16 << 20) - 1)
+        await sending
+    assert transport.is_reading() is not paused
+    if paused:
+        assert recorder.data == b""
+        transport.resume_reading()
+    await recorder.until_received(8)
+    assert recorder.data == b"question"
+    await end(transport, recorder, peer)
+
+
+async def test_a_closing_transport_is_refused(loop, file):
+    transport, recorder, peer = await adopt(loop, Recorder)
+    transport.close()
+    with pytest.raises(RuntimeError, match="Transport is closing"):
+        await loop.sendfile(transport, file)
+    await recorder.until_lost()
+    peer.close()
+
+
+async def test_a_peer_that_goes_away_over_a_transport(loop, tmp_path):
+    transport, recorder, peer = await adopt(loop, Recorder)
+    path = tmp_path / "large"
+    with open(path, "wb") as large:
+        large.truncate(64 << 20)
+    with open(path, "rb") as file:
+        task = loop.create_task(loop.sendfile(transport, file))
+        await peer.recv(1)
+        peer.reset()
+        with pytest.raises(ConnectionError):
+            await task
+    transport.close()
+    await recorder.until_lost()
+
+
+@pytest.mark.ours("on asyncio, it never ends")
+@pytest.mark.parametrize("how", ["abort", "close"])
+async def test_it_ends_with_its_transport(loop, socket_name, tmp_path, how):
+    transport, recorder, peer = await adopt(loop, Recorder, socket_name)
+    path = tmp_path / "large"
+    with open(path, "wb") as large:
+        large.truncate(64 << 20)
+    with open(path, "rb") as file:
+        task = loop.create_task(loop.sendfile(transport, file))
+        await peer.recv(1)
+        getattr(transport, how)()
+        with pytest.raises(ConnectionError):
+            await task
+    await recorder.until_lost()
+    await peer.recv_end()
+    peer.close()
+
+
+@pytest.mark.ours("asyncio may cancel after a part was sent, and not count it")
+async def test_a_cancelled_sendfile_leaves_the_transport_in_use(loop, tmp_path):
+    transport, recorder, peer = await adopt(loop, Recorder)
+    path = tmp_path / "large"
+    with open(path, "wb") as large:
+        large.truncate(64 << 20)
+    with open(path, "rb") as file:
+        task = loop.create_task(loop.sendfile(transport, file))
+        await peer.recv(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        position = file.tell()
+    transport.write(b"end")
+    assert await peer.recv(position - 1 + 3) == b"\0" * (position - 1) + b"end"
+    assert transport.is_reading()
+    await end(transport, recorder, peer)
+
+
+async def test_sendfile_over_a_stream_writer(loop, file):
+    async def serve(reader, writer):
+        writer.write(b"%d\n" % SIZE)
+        await writer.drain()
+        await loop.sendfile(writer.transport, file)
+        writer.write(b"\nend")
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    assert int(await reader.readline()) == SIZE
+    assert await reader.readexactly(SIZE) == CONTENT
+    assert await reader.read() == b"\nend"
+    writer.close()
+    await writer.wait_closed()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_two_files_at_once_over_two_transports(loop, file, tmp_path):
+    both = [await adopt(loop, Recorder) for _ in range(2)]
+    with open(tmp_path / "content", "rb") as second:
+        readings = [loop.create_task(peer.recv(SIZE)) for _, _, peer in both]
+        sizes = await asyncio.gather(*(loop.sendfile(each[0], f) for each, f in zip(both, (file, second))))
+    assert sizes == [SIZE, SIZE]
+    assert await asyncio.gather(*readings) == [CONTENT, CONTENT]
+    for each in both:
+        await end(*each)
+
+
+@pytest.mark.skipif(not hasattr(os, "sendfile"), reason="this system has no sendfile")
+@pytest.mark.ours("the fallback is what would pass unnoticed")
+async def test_the_kernel_does_it(loop, file, monkeypatch):
+    calls = []
+    real = os.sendfile
+
+    def counting(*args):
+        calls.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(os, "sendfile", counting)
+    transport, recorder, peer = await adopt(loop, Recorder)
+    reading = loop.create_task(peer.recv(SIZE))
+    assert await loop.sendfile(transport, file, fallback=False) == SIZE
+    assert await reading == CONTENT
+    assert calls
+    await end(transport, recorder, peer)
