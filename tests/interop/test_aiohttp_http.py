@@ -36,10 +36,9 @@ async def hello(request):
 
 
 async def test_get_with_a_query(loop):
-    async with serving(web.get("/", hello)) as (base, session):
-        async with session.get(f"{base}/?name=loop") as response:
-            assert response.status == 200
-            assert await response.text() == "hello loop"
+    async with serving(web.get("/", hello)) as (base, session), session.get(f"{base}/?name=loop") as response:
+        assert response.status == 200
+        assert await response.text() == "hello loop"
 
 
 async def test_a_connection_is_kept_alive_over_many_requests(loop):
@@ -78,7 +77,8 @@ async def test_a_large_upload(loop):
         return web.json_response([size, digest.hexdigest()])
 
     async with serving(web.post("/", handler)) as (base, session):
-        async with session.post(base, data=io.BytesIO(payload)) as response:
+        response = await session.post(base, data=io.BytesIO(payload))
+        async with response:
             assert await response.json() == [len(payload), hashlib.sha256(payload).hexdigest()]
 
 
@@ -159,6 +159,7 @@ async def test_over_a_unix_socket(loop, tmp_path):
     path = str(tmp_path / "s")
     await web.UnixSite(runner, path).start()
     async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(path)) as session:
-        async with session.get("http://unix/?name=path") as response:
+        response = await session.get("http://unix/?name=path")
+        async with response:
             assert await response.text() == "hello path"
     await runner.cleanup()

@@ -86,12 +86,14 @@ async def test_many_subscribers_get_every_message_in_order(loop):
 
 
 async def test_pings_are_answered(loop):
-    async with serving(web.get("/", echo)) as (base, session):
-        async with session.ws_connect(base, autoping=False) as socket:
-            await socket.ping(b"are you there")
-            message = await socket.receive()
-            assert message.type == aiohttp.WSMsgType.PONG
-            assert bytes(message.data) == b"are you there"
+    async with (
+        serving(web.get("/", echo)) as (base, session),
+        session.ws_connect(base, autoping=False) as socket,
+    ):
+        await socket.ping(b"are you there")
+        message = await socket.receive()
+        assert message.type == aiohttp.WSMsgType.PONG
+        assert bytes(message.data) == b"are you there"
 
 
 async def test_a_client_that_vanishes_ends_the_servers_loop(loop):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import threading
 
 import pytest
 from support.peers import Peer, adopt
@@ -56,39 +57,53 @@ async def test_many_writes_after_the_loss_warn_but_do_not_fail(loop, caplog):
     assert "socket.send() raised exception" in caplog.text
 
 
+class Flood:
+    """A client that sends without a pause, from a thread, until it is told that it is enough."""
+
+    def __init__(self, loop, peer):
+        self.peer = peer
+        self.enough = threading.Event()
+        self.sent = 0
+        self.job = loop.run_in_executor(None, self.run)
+
+    def run(self):
+        chunk = b"f" * (1 << 20)
+        while not self.enough.is_set():
+            self.peer.sock.sendall(chunk)
+            self.sent += len(chunk)
+
+    async def end(self):
+        self.enough.set()
+        await self.job
+
+
 async def test_a_flood_starves_nobody(loop):
-    # One client sends without a pause; another one asks for echoes meanwhile.
     server = await loop.create_server(Echo, "127.0.0.1", 0)
-    address = server.sockets[0].getsockname()
-    sink = await loop.create_server(Recorder, "127.0.0.1", 0)
-    flood = Peer(socket.create_connection(sink.sockets[0].getsockname()))
-    sending = [loop.create_task(flood.send(b"f" * (64 << 20)))]
-    with Peer(socket.create_connection(address)) as polite:
-        answered = 0
-        while not sending[0].done():
+    transport, recorder, peer = await adopt(loop, Recorder)
+    flood = Flood(loop, peer)
+    await recorder.until_received(1 << 20)
+    with Peer(socket.create_connection(server.sockets[0].getsockname())) as polite:
+        for _ in range(20):
             await polite.send(b"?")
             assert await polite.recv(1) == b"?"
-            answered += 1
-    assert answered > 3
-    await sending[0]
-    flood.close()
+    await flood.end()
+    await recorder.until_received(flood.sent)
+    transport.abort()
+    await recorder.until_lost()
+    peer.close()
     server.close()
-    sink.close()
-    for _ in range(10):
-        await asyncio.sleep(0)
-    await asyncio.gather(server.wait_closed(), sink.wait_closed())
+    await server.wait_closed()
 
 
 async def test_a_flood_lets_timers_and_callbacks_through(loop):
     transport, recorder, peer = await adopt(loop, Recorder)
-    sending = loop.create_task(peer.send(b"f" * (64 << 20)))
-    ticks = 0
-    while not sending.done():
+    flood = Flood(loop, peer)
+    await recorder.until_received(1 << 20)
+    for _ in range(20):
         await asyncio.sleep(0.0005)
-        ticks += 1
-    assert ticks > 3
-    await sending
-    await recorder.until_received(64 << 20)
+        await asyncio.sleep(0)
+    await flood.end()
+    await recorder.until_received(flood.sent)
     transport.abort()
     await recorder.until_lost()
     peer.close()

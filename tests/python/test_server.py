@@ -151,9 +151,10 @@ async def test_a_port_in_use_is_told_with_its_address(loop):
 
 
 async def test_an_address_that_is_not_here_is_an_error(loop):
-    with pytest.raises(OSError) as caught:
+    with pytest.raises(OSError, match="bind") as caught:
         await loop.create_server(Echo, "192.0.2.1", 0)
-    assert caught.value.errno == errno.EADDRNOTAVAIL
+    # From 3.12 on asyncio passes over such addresses and tells at the end that none was left.
+    assert caught.value.errno in (errno.EADDRNOTAVAIL, None)
 
 
 async def test_a_failed_bind_of_several_leaves_none_open(loop):

@@ -165,9 +165,11 @@ def test_a_timer_rearmed_by_its_callback_goes_on(loop):
 
 def test_a_timer_armed_late_but_due_earlier_comes_first(loop):
     seen = []
-    loop.call_later(0.010, seen.append, "late")
-    loop.call_later(0.001, lambda: loop.call_later(0.001, seen.append, "early"))
-    run_for(loop, 0.02)
+    now = loop.time()
+    loop.call_at(now + 0.02, seen.append, "late")
+    loop.call_at(now + 0.001, lambda: loop.call_at(now + 0.01, seen.append, "early"))
+    loop.call_at(now + 0.03, loop.stop)
+    loop.run_forever()
     assert seen == ["early", "late"]
 
 
