@@ -84,6 +84,7 @@ int Loop::close() {
     fds_.clear();
     Completions().swap(completions_);
     Completions().swap(current_);
+    Completions().swap(waiting_);
     std::vector<Post>().swap(taken_posts_);
     attach_count_ = 0;
     owner_.store(nullptr, std::memory_order_release);
@@ -138,10 +139,10 @@ int Loop::post(csploop_fn fn, void *arg) {
 
 size_t Loop::heap_bytes() {
     return sizeof(csploop_loop) + poller_->heap_bytes() +
-           (completions_.capacity() + current_.capacity()) * sizeof(Completion) + timers_.heap_bytes() +
-           watchers_.heap_bytes() + streams_.heap_bytes() + (datagrams_ ? datagrams_->heap_bytes() : 0) +
-           fds_.heap_bytes() + bridges_.heap_bytes() + active_bridges_.capacity() * sizeof(Bridge *) +
-           (posts_.capacity() + taken_posts_.capacity()) * sizeof(Post);
+           (completions_.capacity() + current_.capacity() + waiting_.capacity()) * sizeof(Completion) +
+           timers_.heap_bytes() + watchers_.heap_bytes() + streams_.heap_bytes() +
+           (datagrams_ ? datagrams_->heap_bytes() : 0) + fds_.heap_bytes() + bridges_.heap_bytes() +
+           active_bridges_.capacity() * sizeof(Bridge *) + (posts_.capacity() + taken_posts_.capacity()) * sizeof(Post);
 }
 
 } // namespace csploop

@@ -99,7 +99,10 @@ private:
     bool bridges_waiting() const;
     bool deliverable(const Completion &item);
     void delivered(const Completion &item, bool in_batch);
+    bool hand_out(const Completion &item, csploop_batch *batch);
     void dispatch(csploop_batch *batch);
+    // While records wait for a batch nothing is polled and the slab stays as it is.
+    bool undelivered() const { return !waiting_.empty(); }
     void describe_slab(csploop_batch &batch) const;
     void abandon_bridges();
 
@@ -113,7 +116,6 @@ private:
     std::atomic<const void *> owner_{nullptr};
     uint32_t attach_count_ = 0;
     bool in_turn_ = false;
-    bool undelivered_ = false; // the last batch was too small: no polling, no reuse of the slab
     std::atomic<bool> stop_{false};
 
     const std::unique_ptr<Poller> poller_;
@@ -122,6 +124,8 @@ private:
     FdSet fds_;
     Completions completions_;
     Completions current_; // completions_'s spare: what this turn hands out
+    Completions waiting_; // records that no batch had room for yet, from waiting_head_ on
+    size_t waiting_head_ = 0;
     TimerSet timers_;
     WatcherSet watchers_;
     StreamSet streams_;

@@ -67,7 +67,7 @@ int Loop::run(int mode) {
         code = turn_once(nullptr, mode == CSPLOOP_RUN_NOWAIT ? 0 : -1);
         if (code < 0)
             return code;
-        if (undelivered_)
+        if (undelivered())
             code = CSPLOOP_EPENDING;
     } while (mode == CSPLOOP_RUN_FOREVER && code == 0 && !stop_.load(std::memory_order_seq_cst));
     if (code == 0)
@@ -91,7 +91,7 @@ int Loop::turn_once(csploop_batch *batch, int64_t timeout_ns) {
         batch->n_records = 0;
         take(*batch);
     }
-    if (!undelivered_) {
+    if (!undelivered()) {
         streams_.begin_batch();
         timers_.collect_soon(completions_);
         streams_.deliver_held();
@@ -99,7 +99,7 @@ int Loop::turn_once(csploop_batch *batch, int64_t timeout_ns) {
             datagrams_->deliver_held();
     }
     flush_dirty();
-    if (!undelivered_) {
+    if (!undelivered()) {
         if (const int code = wait(timeout_ns))
             return code;
         if (const int64_t deadline = timers_.next_deadline(); deadline != TimerSet::never)
@@ -263,8 +263,9 @@ int Loop::wait(int64_t timeout_ns) {
 
 int Loop::next_deadline(int64_t *out) {
     const bool may_sleep = waker_.host_may_sleep();
-    if (!may_sleep || !completions_.empty() || timers_.has_soon() || has_unsent() || has_held() || bridges_waiting() ||
-        has_posts_.load(std::memory_order_acquire) || stop_.load(std::memory_order_relaxed) || poller_->wants_turn()) {
+    if (!may_sleep || undelivered() || !completions_.empty() || timers_.has_soon() || has_unsent() || has_held() ||
+        bridges_waiting() || has_posts_.load(std::memory_order_acquire) || stop_.load(std::memory_order_relaxed) ||
+        poller_->wants_turn()) {
         *out = 0;
         return 0;
     }
@@ -386,11 +387,28 @@ void Loop::delivered(const Completion &item, bool in_batch) {
     }
 }
 
+bool Loop::hand_out(const Completion &item, csploop_batch *batch) {
+    if (!batch || batch->n_records == batch->capacity)
+        return false;
+    batch->records[batch->n_records++] = item.record;
+    delivered(item, true);
+    return true;
+}
+
 void Loop::dispatch(csploop_batch *batch) {
+    // What an earlier batch had no room for comes first.
+    while (waiting_head_ < waiting_.size()) {
+        const Completion item = waiting_[waiting_head_];
+        if (deliverable(item) && !hand_out(item, batch))
+            break;
+        ++waiting_head_;
+    }
+    if (waiting_head_ == waiting_.size()) {
+        waiting_.clear();
+        waiting_head_ = 0;
+    }
     // Callbacks add to completions_; what they add belongs to the next turn.
     current_.swap(completions_);
-    uint32_t handed = 0;
-    size_t kept = 0;
     int since_look = 0;
     int64_t gathering_since = 0;
     for (size_t index = 0; index < current_.size(); ++index) {
@@ -398,12 +416,8 @@ void Loop::dispatch(csploop_batch *batch) {
         if (!deliverable(item))
             continue;
         if (!item.fn) {
-            if (!batch || handed == batch->capacity) {
-                current_[kept++] = item; // no room: first in the next batch
-                continue;
-            }
-            batch->records[handed++] = item.record;
-            delivered(item, true);
+            if (undelivered() || !hand_out(item, batch))
+                waiting_.push_back(item);
             continue;
         }
         delivered(item, false);
@@ -424,14 +438,6 @@ void Loop::dispatch(csploop_batch *batch) {
             flush_dirty();
             gathering_since = 0;
         }
-    }
-    if (batch)
-        batch->n_records = handed;
-    undelivered_ = kept > 0;
-    current_.resize(kept);
-    if (kept) {
-        current_.insert(current_.end(), completions_.begin(), completions_.end());
-        completions_.swap(current_);
     }
     current_.clear();
 }
