@@ -1,6 +1,6 @@
 """TLSProtocol: TLS between a transport below and a protocol above, over two memory BIOs.
 
-Owner: the transport below holds this protocol as its own; TLSTransport is what the protocol above gets to
+Owner: the transport below holds this protocol as its own; SSLTransport is what the protocol above gets to
 see. All of it belongs on the loop's thread. The ssl module (OpenSSL) does the cryptography; here are the
 connection's states, and when which bytes go where.
 
@@ -22,7 +22,7 @@ from typing import Any
 from csploop._transports.tls_options import SHUTDOWN_TIMEOUT, default_context, positive_timeout
 from csploop._transports.tls_reading import TLSReading
 from csploop._transports.tls_state import AGAIN, FLUSHING, GONE, HANDSHAKE, OPEN, SHUTDOWN
-from csploop._transports.tls_transport import TLSTransport
+from csploop._transports.tls_transport import SSLTransport
 from csploop._transports.tls_writing import TLSWriting
 
 __all__ = ["TLSProtocol"]
@@ -75,7 +75,7 @@ class TLSProtocol(TLSReading, TLSWriting):
         self._start_reading_state()
         self._start_writing_state()
         self._set_app_protocol(protocol)
-        self._app_transport = TLSTransport(loop, self)
+        self._app_transport = SSLTransport(loop, self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} over {self._transport!r}>"

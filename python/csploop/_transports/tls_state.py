@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections import deque
 
     from csploop._transports.stream import StreamTransport
-    from csploop._transports.tls_transport import TLSTransport
+    from csploop._transports.tls_transport import SSLTransport
 
 __all__ = ["AGAIN", "FLUSHING", "GONE", "HANDSHAKE", "OPEN", "SHUTDOWN", "TLSState"]
 
@@ -63,7 +63,7 @@ class TLSState(asyncio.Protocol):
         _loop: Any
         _state: int
         _protocol: Any  # the one above
-        _app_transport: TLSTransport | None
+        _app_transport: SSLTransport | None
         _transport: Any  # the one below
         _stream: StreamTransport | None  # the same, if it is one of ours whose queue we know
         _sslobj: ssl.SSLObject

@@ -1,4 +1,4 @@
-"""TLSTransport: what a protocol over TLS gets as its transport. It has no state but whether it is closed."""
+"""SSLTransport: what a protocol over TLS gets as its transport. It has no state but whether it is closed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from csploop._transports.tls import TLSProtocol
 
-__all__ = ["TLSTransport"]
+__all__ = ["SSLTransport"]
 
 _mode: Any = getattr(constants, "_SendfileMode")  # noqa: B009
 # Libraries tell TLS from plain transports by asyncio's class; nothing of it is used.
 _Base: Any = getattr(sslproto, "_SSLProtocolTransport", asyncio.Transport)
 
 
-class TLSTransport(_Base):  # type: ignore[misc]
+class SSLTransport(_Base):  # type: ignore[misc]
     _start_tls_compatible = True
     _sendfile_compatible = _mode.FALLBACK
 
