@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import ssl
 
 __all__ = [
+    "DATAGRAM_HEADER_BYTES",
+    "EMPTY_DATAGRAMS_ARE_SENT",
     "HAS_GIL",
     "HAS_RUNNER",
     "POLICIES_ARE_DEPRECATED",
@@ -48,6 +50,10 @@ POLICIES_EXIST: bool = sys.version_info < (3, 16)
 
 # Whether create_unix_server removes the socket's file again unless told otherwise.
 UNIX_SERVER_CLEANS_UP: bool = sys.version_info >= (3, 13)
+
+# What a buffered datagram counts beside its bytes, and whether sendto sends an empty one or does nothing.
+EMPTY_DATAGRAMS_ARE_SENT: bool = sys.version_info >= (3, 13)
+DATAGRAM_HEADER_BYTES = 8 if EMPTY_DATAGRAMS_ARE_SENT else 0
 
 # Whether asyncio's own methods take ssl_shutdown_timeout and hand it on.
 SSL_HAS_SHUTDOWN_TIMEOUT = "ssl_shutdown_timeout" in _parameters(base_events.BaseEventLoop.create_connection)

@@ -17,6 +17,8 @@ _NO_CHECKS = NOT_RUN + "debug mode does not check what it is given; the report c
 _WRITE_AFTER_CLOSE = NOT_RUN + "write on a closed transport raises"
 _ERROR_KEEPS = NOT_RUN + "an error in these leaves the connection open"
 _REMOVE_IS_MUTE = NOT_RUN + "remove_reader and remove_writer return None, and closed files stay registered"
+_NO_PATHS = HANGS + "Unix endpoints by path are refused"
+_ABORT_REPORTS = HANGS + "each datagram that abort drops is a report"
 _LITERALS_ONLY = HANGS + "sendto takes literal addresses only"
 _HUNDRED_YEARS = "delays are clamped to a hundred years, and when() tells the clamped one"
 _MILLISECONDS = "timers count whole milliseconds of a clock that stands still during a turn"
@@ -34,6 +36,31 @@ DEPARTURES: dict[str, dict[str, str]] = {
         "uvloop": "stop is refused after close"
     },
     "test_closed_loop.py::test_transports_of_a_closed_loop_can_be_closed": {"uvloop": _WRITE_AFTER_CLOSE},
+    "test_datagram_endpoint.py::test_a_unix_path_that_is_too_long_or_nobodys_is_told": {"uvloop": _NO_PATHS},
+    "test_datagram_endpoint.py::test_abort_drops_what_waits": {"uvloop": _ABORT_REPORTS},
+    "test_datagram_endpoint.py::test_abstract_unix_addresses_are_bytes": {
+        "uvloop": HANGS + "abstract addresses are strings"
+    },
+    "test_datagram_endpoint.py::test_an_unnamed_unix_sender_has_no_address": {"uvloop": _NO_PATHS},
+    "test_datagram_endpoint.py::test_options_that_make_no_sense": {
+        "uvloop": HANGS + "addresses of two families make an endpoint"
+    },
+    "test_datagram_endpoint.py::test_reuse_port": {
+        "uvloop": HANGS + "an address that is in use leaves an unclosed transport"
+    },
+    "test_datagram_endpoint.py::test_the_buffer_size_counts_what_the_documentation_says": {
+        "uvloop": _ABORT_REPORTS
+    },
+    "test_datagram_endpoint.py::test_the_sock_methods_for_datagrams": {
+        "uvloop": HANGS + "has no such methods"
+    },
+    "test_datagram_endpoint.py::test_transports_are_asyncios": {
+        "uvloop": HANGS + "transports are instances of no class of asyncio's"
+    },
+    "test_datagram_endpoint.py::test_unix_endpoints_by_path": {"uvloop": _NO_PATHS},
+    "test_datagram_endpoint.py::test_writing_pauses_and_resumes_and_nothing_is_lost": {
+        "asyncio": HANGS + "3.13.0 counts bytes for headers and never takes them back"
+    },
     "test_debug_mode.py::test_a_forgotten_loop_is_a_resource_warning": {
         "uvloop": NOT_RUN + "words of its own"
     },

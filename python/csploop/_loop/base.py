@@ -9,6 +9,7 @@ from typing import Any, Callable
 
 from csploop._ffi.errors import BusyError, check
 from csploop._loop.connecting import ConnectingMixin
+from csploop._loop.datagrams import DatagramsMixin
 from csploop._loop.debug import DebugMixin
 from csploop._loop.fork import watch_process
 from csploop._loop.gather import GatherMixin
@@ -34,6 +35,7 @@ class Loop(
     WatchersMixin,
     SendfileMixin,
     ServingMixin,
+    DatagramsMixin,
     ConnectingMixin,
     TLSMixin,
     ProcessesMixin,

@@ -17,6 +17,7 @@ from csploop._loop.state import LoopState
 from csploop._loop.words import (
     OP_WRITE,
     OP_WRITE_REF,
+    REFERENCE_BYTES,
     REJECTED,
     SUBMISSION,
     SUBMISSION_BYTES,
@@ -28,8 +29,6 @@ __all__ = ["GatherMixin"]
 
 FIRST_SUBMISSIONS = 64
 MOST_SUBMISSIONS = 1024
-# Writes from this size on go by reference.
-REFERENCE_BYTES = 32 * 1024
 # More joined bytes than this are sent before the gathering goes on.
 OUT_BYTES = 256 * 1024
 # Up to here, copying into a slab that stays is cheaper than showing the core new memory
@@ -112,6 +111,8 @@ class GatherMixin(LoopState):
         self, stream: Any, offset: int, position: int, parts: list[bytes]
     ) -> tuple[int, int, list[bytes]]:
         """Packs many bytes of one stream: large writes by reference, runs of small ones joined."""
+        if stream._datagrams:
+            return self._gather_datagrams(stream, offset, position, parts)
         view = self._submissions_view
         end = self._submissions_end
         id = stream._id

@@ -22,7 +22,16 @@ from csploop._ffi import ffi
 from csploop._ffi.errors import check
 from csploop._loop.handles import Handle
 from csploop._loop.state import LoopState
-from csploop._loop.words import READ, RECORD, REJECTED, TIMER, WRITTEN
+from csploop._loop.words import (
+    READ,
+    RECORD,
+    RECV,
+    RECV_ADDRESS,
+    RECV_TRUNCATED,
+    REJECTED,
+    TIMER,
+    WRITTEN,
+)
 
 __all__ = ["TurnMixin"]
 
@@ -123,13 +132,30 @@ class TurnMixin(LoopState):
             self._map_slab()
         slab = self._slab_view
         if count == 1:
-            id, token, result, offset, kind, _ = unpack_record(self._records_view)
-            data = slab[offset : offset + result] if kind == READ else None
+            id, token, result, offset, kind, flags = unpack_record(self._records_view)
+            data = (
+                slab[offset : offset + result]
+                if kind == READ
+                else take_datagram(slab, result, offset, flags)
+                if kind == RECV
+                else None
+            )
             return iter(((id, token, result, offset, kind, data),))
         return iter(
             [
-                (id, token, result, offset, kind, slab[offset : offset + result] if kind == READ else None)
-                for id, token, result, offset, kind, _ in iter_records(
+                (
+                    id,
+                    token,
+                    result,
+                    offset,
+                    kind,
+                    slab[offset : offset + result]
+                    if kind == READ
+                    else take_datagram(slab, result, offset, flags)
+                    if kind == RECV
+                    else None,
+                )
+                for id, token, result, offset, kind, flags in iter_records(
                     self._records_view[: count << RECORD_SHIFT]
                 )
             ]
@@ -182,6 +208,12 @@ class TurnMixin(LoopState):
                         self._callback_failed(handle, exc)
                 elif kind == WRITTEN:
                     self._references.pop(token, None)
+                elif kind == RECV:
+                    try:
+                        owner = owners[id]
+                    except KeyError:
+                        continue
+                    owner._on_datagram(*data)
                 elif kind == REJECTED:
                     self._on_rejected(id, token, result)
                 else:
@@ -229,3 +261,10 @@ class TurnMixin(LoopState):
         batch = self._batch
         self._slab_address = batch.slab
         self._slab_view = ffi.buffer(batch.slab, batch.slab_size) if batch.slab else None
+
+
+def take_datagram(slab: Any, length: int, offset: int, flags: int) -> tuple[bytes, bytes, bool]:
+    """A datagram's sender, which lies before it, its bytes, and whether it was cut."""
+    address = flags & RECV_ADDRESS
+    start = offset - (address + 7 & ~7)
+    return slab[start : start + address], slab[offset : offset + length], bool(flags & RECV_TRUNCATED)

@@ -19,6 +19,8 @@ WATCH = lib.CSPLOOP_KIND_WATCH
 ERROR = lib.CSPLOOP_KIND_ERROR
 CLOSED = lib.CSPLOOP_KIND_CLOSED
 REJECTED = lib.CSPLOOP_KIND_REJECTED
+RECV = lib.CSPLOOP_KIND_RECV
+DATAGRAM_ERROR = lib.CSPLOOP_KIND_DATAGRAM_ERROR
 
 OP_TIMER_ADD = lib.CSPLOOP_OP_TIMER_ADD
 OP_TIMER_CANCEL = lib.CSPLOOP_OP_TIMER_CANCEL
@@ -28,11 +30,14 @@ OP_READ_START = lib.CSPLOOP_OP_READ_START
 OP_READ_STOP = lib.CSPLOOP_OP_READ_STOP
 OP_SHUTDOWN = lib.CSPLOOP_OP_SHUTDOWN
 OP_CLOSE = lib.CSPLOOP_OP_CLOSE
+OP_SEND = lib.CSPLOOP_OP_SEND
 
 CLOSE_DRAIN = lib.CSPLOOP_CLOSE_DRAIN
 CLOSE_ABORT = lib.CSPLOOP_CLOSE_ABORT
 READ_SLAB = lib.CSPLOOP_READ_SLAB
 READ_READY = lib.CSPLOOP_READ_READY
+RECV_ADDRESS = lib.CSPLOOP_RECV_ADDRESS
+RECV_TRUNCATED = lib.CSPLOOP_RECV_TRUNCATED
 
 # csploop_record: id, token, result, offset, kind, flags.
 RECORD = struct.Struct("=QQqIHH")
@@ -41,4 +46,10 @@ SUBMISSION = struct.Struct("=QQQQII")
 SUBMIT_WRITE = struct.Struct("=Q8xQQI4x")  # id, data, length, op
 SUBMIT_TIMER = struct.Struct("=Q8xq8xI4x")  # id, deadline, op
 SUBMIT_OP = struct.Struct("=Q24xII")  # id, op, flags
+SUBMIT_SEND = struct.Struct("=Q8xQQII")  # id, data, length, op, bytes of the address
 SUBMISSION_BYTES = SUBMISSION.size
+
+# Writes from this size on go by reference.
+REFERENCE_BYTES = 32 * 1024
+# As the size of what is queued: the gathering takes its slower, general way.
+SLOW_GATHERING = REFERENCE_BYTES

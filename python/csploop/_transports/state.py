@@ -47,6 +47,8 @@ class StreamState(transports._FlowControlMixin):
         "_sock_fd",
     )
 
+    _datagrams = False  # for the loop's gathering
+
     if TYPE_CHECKING:
         # of asyncio's flow control
         _loop: Any

@@ -1,0 +1,62 @@
+"""What the loop does for datagram transports. create_datagram_endpoint itself is asyncio's."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+from csploop._ffi import ffi, lib
+from csploop._ffi.errors import check
+from csploop._loop.gather import OUT_BYTES
+from csploop._loop.state import LoopState
+from csploop._loop.words import OP_SEND, SUBMISSION_BYTES, SUBMIT_SEND
+from csploop._transports.datagram import DatagramTransport
+
+__all__ = ["DatagramsMixin"]
+
+OPTIONS = ffi.new(
+    "csploop_udp_options *", {"size": ffi.sizeof("csploop_udp_options"), "flags": lib.CSPLOOP_UDP_KEEP_FD}
+)
+
+
+class DatagramsMixin(LoopState):
+    def _make_datagram_transport(
+        self,
+        sock: socket.socket,
+        protocol: asyncio.DatagramProtocol,
+        address: Any = None,
+        waiter: asyncio.Future[None] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> DatagramTransport:
+        self._ensure_fd_no_transport(sock)
+        return DatagramTransport(self, sock, protocol, address, waiter, extra)
+
+    def _adopt_datagram(self, sock: socket.socket) -> int:
+        """Gives a datagram socket's descriptor to the core; returns its id."""
+        fd = sock.fileno()
+        self._forget_socket(fd)
+        out = ffi.new("csploop_id *")
+        check(self._lib.csploop_udp_adopt(self._core, out, fd, OPTIONS, ffi.NULL, ffi.NULL))
+        id: int = out[0]
+        return id
+
+    def _gather_datagrams(
+        self, transport: Any, offset: int, position: int, parts: list[bytes]
+    ) -> tuple[int, int, list[bytes]]:
+        """Packs a transport's datagrams, one submission each, the address before the data."""
+        view = self._submissions_view
+        end = self._submissions_end
+        id = transport._id
+        for address, data in transport._out:
+            if offset == end or position > OUT_BYTES:
+                self._push(offset, parts)
+                offset = position = 0
+                parts = []
+            parts.append(address)
+            parts.append(data)
+            SUBMIT_SEND.pack_into(view, offset, id, position, len(data), OP_SEND, len(address))
+            position += len(address) + len(data)
+            offset += SUBMISSION_BYTES
+        transport._gathered()
+        return offset, position, parts
