@@ -43,6 +43,7 @@ has_postgresql() {
 want cmake have cmake
 want g++ have c++
 want pkg-config have pkg-config
+want openssl have openssl
 want libuv1-dev pkg-config --exists "libuv >= 1.44"
 want libgtest-dev has_gtest
 if have "$python" >/dev/null; then
