@@ -85,10 +85,6 @@ NOT_YET: dict[tuple[str, str], str] = {
         test_events.*EventLoopTests.test_datagram_send_to_non_listening_address @ 3.13+
         test_sendfile.*EventLoopTests.test_sendfile_not_supported
     """,
-    ("sendfile by the kernel", "_sendfile_native"): """
-        test_sendfile.*EventLoopTests.test_sendfile_force_unsupported_native
-        test_sendfile.*EventLoopTests.test_sendfile_prevents_bare_write
-    """,
 }
 
 
