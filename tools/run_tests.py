@@ -28,6 +28,8 @@ from pythons import Python, choose, probe
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "logs"
 TAIL = 60
+# The programs of others that run on every interpreter; all of them run on the default one and on one more.
+INTEROP_EVERYWHERE = ("test_aiohttp_http.py", "test_aiohttp_websocket.py", "test_uvicorn.py")
 # Well above what two slow cores need; a stage that takes longer hangs.
 STAGE_SECONDS = 900
 
@@ -204,11 +206,19 @@ def suite_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
 def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
     default, others = interpreters()
     stages = [(default.name, pytest(default, ROOT / ".venv"))]
+    # PyPy, where there is one, differs most from the default; else the newest does.
+    thorough = max(others, key=lambda each: (each.implementation == "PyPy", version_key(each)), default=None)
     for python in others:
         # The comparison with other loops has been made on the default interpreter.
-        run = pytest(python, ROOT / ".venvs" / python.slug, "--loops=csploop,csploop-uv")
-        stages.append((python.name, run))
+        options = ["--loops=csploop,csploop-uv"]
+        if python is not thorough:
+            options += ["tests/python", *(f"tests/interop/{name}" for name in INTEROP_EVERYWHERE)]
+        stages.append((python.name, pytest(python, ROOT / ".venvs" / python.slug, *options)))
     return stages
+
+
+def version_key(python: Python) -> tuple[int, ...]:
+    return tuple(int(part) for part in python.version.split("."))
 
 
 NATIVE = {"core": "dev", "asan": "asan", "ubsan": "ubsan", "tsan": "tsan"}

@@ -61,6 +61,7 @@ fi
 if [ "${1:-}" = tests ]; then
     want redis-server have redis-server
     want postgresql has_postgresql
+    want openssl have openssl
 fi
 
 missing=${missing# }

@@ -123,6 +123,26 @@ def temporary_directory():
         shutil.rmtree(path)
 
 
+def make_certificate(certificate, key):
+    options = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    extensions = [
+        "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        "keyUsage=critical,digitalSignature,keyCertSign",
+    ]
+    subprocess.run(
+        [
+            *(find("openssl", "openssl"), "req", *options, "-subj", "/CN=localhost"),
+            *(word for extension in extensions for word in ("-addext", extension)),
+            *("-out", certificate, "-keyout", key),
+        ],
+        check=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=START_SECONDS,
+    )
+    return str(certificate), str(key)  # PyPy's ssl takes no Path
+
+
 def other_user():
     """Options for subprocess: PostgreSQL refuses to run as root."""
     if os.getuid() != 0:
@@ -153,16 +173,21 @@ def redis_server():
 
 
 @contextlib.contextmanager
-def postgresql(password):
-    """A cluster whose user `tester` needs the password."""
+def postgresql(password, certificate):
+    """A cluster whose user `tester` needs the password. It speaks TLS to those who ask for it."""
     programs = [find(name, "postgresql") for name in ("initdb", "postgres")]
     who = other_user()
     with temporary_directory() as directory:
         password_file = Path(directory, "password")
         password_file.write_text(password)
         settings = ["fsync=off", "listen_addresses=127.0.0.1", f"unix_socket_directories={directory}"]
+        settings.append("ssl=on")
+        for name, source in zip(("ssl_cert_file", "ssl_key_file"), certificate):
+            copy = shutil.copy(source, directory)
+            os.chmod(copy, 0o600)
+            settings.append(f"{name}={copy}")
         if who:
-            for path in (directory, password_file):
+            for path in (directory, *map(str, Path(directory).iterdir())):
                 os.chown(path, who["user"], who["group"])
         data = f"{directory}/data"
         options = ["--username=tester", "--auth=scram-sha-256", f"--pwfile={password_file}", "--no-sync"]
