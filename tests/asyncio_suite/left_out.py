@@ -78,14 +78,7 @@ LEFT_OUT: dict[str, str] = {
 
 # Written for parts of csploop that are not finished, each with the method that such a part brings along.
 # As soon as csploop has one of its own, the group's tests run; then the group is to be taken out here.
-NOT_YET: dict[tuple[str, str], str] = {
-    ("datagrams", "_make_datagram_transport"): """
-        test_base_events.BaseEventLoopWithSelectorTests.test_create_datagram_endpoint_*
-        test_events.*EventLoopTests.test_create_datagram_endpoint*
-        test_events.*EventLoopTests.test_datagram_send_to_non_listening_address @ 3.13+
-        test_sendfile.*EventLoopTests.test_sendfile_not_supported
-    """,
-}
+NOT_YET: dict[tuple[str, str], str] = {}
 
 
 @dataclass(frozen=True)
