@@ -1,0 +1,176 @@
+"""start_tls in both roles, streams over TLS, and servers of every kind with ssl=."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import sys
+
+import pytest
+from support.certificates import certificate, client_context, server_context
+from support.peers import Peer, pair
+from support.protocols import Recorder
+from support.tls import finish
+
+pytestmark = pytest.mark.io
+both_roles = pytest.mark.parametrize("server_side", [True, False], ids=["server", "client"])
+
+
+@both_roles
+@pytest.mark.parametrize("name", ["tcp", "unix"])
+async def test_a_plain_connection_becomes_a_secure_one(loop, server_side, name):
+    ours, theirs = pair(name)
+    ours.setblocking(False)
+    plain, recorder = await loop.connect_accepted_socket(Recorder, ours)
+    peer = Peer(theirs)
+    plain.write(b"STARTTLS\n")
+    assert await peer.recv(9) == b"STARTTLS\n"
+    context = client_context() if server_side else server_context()
+    hostname = "localhost" if server_side else None
+    wrapping = loop.run_in_executor(
+        None, lambda: context.wrap_socket(theirs, not server_side, server_hostname=hostname)
+    )
+    transport = await loop.start_tls(
+        plain,
+        recorder,
+        server_context() if server_side else client_context(),
+        server_side=server_side,
+        server_hostname=None if server_side else "localhost",
+    )
+    peer = Peer(await wrapping)
+    assert transport is not plain and transport.get_extra_info("ssl_object") is not None
+    transport.write(b"secret")
+    assert await peer.recv(6) == b"secret"
+    await peer.send(b"answer")
+    await recorder.until_received(6)
+    assert recorder.data == b"answer" and recorder.events.count("made") == 1
+    await finish(transport, recorder, peer)
+
+
+async def test_a_failing_upgrade_raises_and_closes(loop):
+    ours, theirs = pair("tcp")
+    ours.setblocking(False)
+    plain, recorder = await loop.connect_accepted_socket(Recorder, ours)
+    with theirs:
+        theirs.sendall(b"this is not TLS, whatever you expected\n")
+        with pytest.raises(ssl.SSLError):
+            await loop.start_tls(plain, recorder, client_context(), server_hostname="localhost")
+        assert plain.is_closing()
+        await recorder.until_lost()
+
+
+async def test_what_cannot_be_upgraded_is_a_type_error(loop):
+    ours, theirs = pair("tcp")
+    ours.setblocking(False)
+    plain, recorder = await loop.connect_accepted_socket(Recorder, ours)
+    with pytest.raises(TypeError, match="sslcontext is expected to be an instance of ssl.SSLContext"):
+        await loop.start_tls(plain, recorder, None)
+    with pytest.raises(TypeError, match="is not supported by start_tls"):
+        await loop.start_tls(object(), recorder, client_context())
+    plain.abort()
+    await recorder.until_lost()
+    theirs.close()
+
+
+async def upper(reader, writer):
+    while line := await reader.readline():
+        writer.write(line.upper())
+        await writer.drain()
+    writer.close()
+
+
+async def talk(reader, writer):
+    for number in range(20):
+        line = b"line %d " % number + b"x" * 10_000 + b"\n"
+        writer.write(line)
+        assert await reader.readline() == line.upper()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def end(server):
+    server.close()
+    await server.wait_closed()
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_streams_over_tcp(loop):
+    server = await asyncio.start_server(upper, "127.0.0.1", 0, ssl=server_context())
+    address = server.sockets[0].getsockname()
+    await asyncio.gather(
+        *[talk(*await asyncio.open_connection(*address, ssl=client_context())) for _ in range(5)]
+    )
+    await end(server)
+
+
+async def test_streams_over_a_unix_socket(loop, tmp_path):
+    path = str(tmp_path / "s")
+    server = await asyncio.start_unix_server(upper, path, ssl=server_context())
+    options = {"ssl": client_context(), "server_hostname": "localhost"}
+    await talk(*await asyncio.open_unix_connection(path, **options))
+    await end(server)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="StreamWriter.start_tls is new in Python 3.11")
+@pytest.mark.ours("others lose the peer's hello when it came together with its last plain line")
+async def test_an_upgrade_finds_what_a_stream_reader_has_already(loop):
+    async def serve(reader, writer):
+        assert await reader.readline() == b"STARTTLS\n"
+        await writer.start_tls(server_context())
+        await upper(reader, writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    writer.write(b"STARTTLS\n")  # leaves with the hello that follows in this turn
+    await writer.start_tls(client_context(), server_hostname="localhost")
+    await talk(reader, writer)
+    await end(server)
+
+
+@pytest.mark.ours("asyncio before 3.11 does not know it, and uvloop does not check it")
+async def test_the_shutdown_timeout_is_known_on_every_python(loop):
+    for method in (loop.create_connection, loop.create_server, loop.connect_accepted_socket):
+        with pytest.raises(ValueError, match="ssl_shutdown_timeout is only meaningful with ssl"):
+            ours, theirs = pair("tcp")
+            with ours, theirs:
+                await method(Recorder, sock=ours, ssl_shutdown_timeout=1)
+    recorders = []
+
+    def factory():
+        recorders.append(Recorder())
+        return recorders[-1]
+
+    server = await loop.create_server(
+        factory, "127.0.0.1", 0, ssl=server_context(), ssl_shutdown_timeout=0.05
+    )
+    transport, client = await loop.create_connection(
+        Recorder, *server.sockets[0].getsockname(), ssl=client_context(), ssl_shutdown_timeout=30
+    )
+    transport.write(b"x")
+    while not recorders or not recorders[0].received:
+        await asyncio.sleep(0)
+    # The client's answer to the close must not come, so nobody reads there.
+    client_plain = transport._ssl_protocol._transport
+    client_plain.pause_reading()
+    recorders[0].transport.close()
+    await recorders[0].until_lost()
+    assert isinstance(recorders[0].error, (TimeoutError, asyncio.TimeoutError))
+    client_plain.abort()
+    await client.until_lost()
+    await end(server)
+
+
+async def test_a_server_outlives_clients_that_fail(loop):
+    server = await asyncio.start_server(upper, "127.0.0.1", 0, ssl=server_context())
+    address = server.sockets[0].getsockname()
+    stranger = ssl.create_default_context(cafile=certificate("stranger", "DNS:localhost")[0])
+    for _ in range(3):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await asyncio.open_connection(*address, ssl=stranger)
+        _, plain = await asyncio.open_connection(*address)
+        plain.write(b"GET / HTTP/1.0\r\n\r\n")
+        plain.close()
+        await plain.wait_closed()
+    await talk(*await asyncio.open_connection(*address, ssl=client_context()))
+    await end(server)
