@@ -8,6 +8,7 @@ import os
 import socket
 
 import pytest
+from support.certificates import client_context, server_context
 from support.peers import Peer, adopt, pair
 from support.protocols import Recorder
 
@@ -317,6 +318,26 @@ async def test_sendfile_over_a_stream_writer(loop, file):
     assert int(await reader.readline()) == SIZE
     assert await reader.readexactly(SIZE) == CONTENT
     assert await reader.read() == b"\nend"
+    writer.close()
+    await writer.wait_closed()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_over_tls_the_file_is_read_and_encrypted(loop, file):
+    async def serve(reader, writer):
+        with pytest.raises(RuntimeError, match="fallback is disabled"):
+            await loop.sendfile(writer.transport, file, fallback=False)
+        writer.write(b"%d\n" % await loop.sendfile(writer.transport, file))
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_context())
+    reader, writer = await asyncio.open_connection(
+        *server.sockets[0].getsockname(), ssl=client_context(), server_hostname="localhost"
+    )
+    assert await reader.readexactly(SIZE) == CONTENT
+    assert await reader.read() == b"%d\n" % SIZE
     writer.close()
     await writer.wait_closed()
     server.close()

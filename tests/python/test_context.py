@@ -1,0 +1,140 @@
+"""Context variables: each callback runs in the context in which it was asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import socket
+import threading
+
+import pytest
+from support.peers import Peer, adopt
+from support.protocols import Recorder
+
+pytestmark = pytest.mark.io
+
+variable = contextvars.ContextVar("variable", default="unset")
+
+
+@pytest.mark.parametrize("how", ["call_soon", "call_soon_threadsafe", "call_later", "call_at"])
+@pytest.mark.parametrize("debug", [False, True])
+async def test_scheduled_callbacks(loop, how, debug):
+    loop.set_debug(debug)
+    done = loop.create_future()
+
+    def callback():
+        done.set_result(variable.get())
+        variable.set("by the callback")
+
+    variable.set("at the call")
+    arguments = {"call_later": [0.001], "call_at": [loop.time() + 0.001]}.get(how, [])
+    getattr(loop, how)(*arguments, callback)
+    variable.set("later")
+    assert await done == "at the call"
+    assert variable.get() == "later"
+
+
+@pytest.mark.parametrize("how", ["call_soon", "call_soon_threadsafe", "call_later", "call_at"])
+async def test_a_context_can_be_given(loop, how):
+    done = loop.create_future()
+    context = contextvars.copy_context()
+    context.run(variable.set, "given")
+    arguments = {"call_later": [0.001], "call_at": [loop.time() + 0.001]}.get(how, [])
+    getattr(loop, how)(*arguments, lambda: done.set_result(variable.get()), context=context)
+    assert await done == "given"
+
+
+async def test_a_callback_from_another_thread_has_that_threads_context(loop):
+    done = loop.create_future()
+
+    def other():
+        variable.set("of the thread")
+        loop.call_soon_threadsafe(lambda: done.set_result(variable.get()))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert await done == "of the thread"
+    thread.join()
+
+
+@pytest.mark.parametrize("direction", ["reader", "writer"])
+async def test_watchers(loop, direction):
+    first, second = socket.socketpair()
+    with first, second:
+        second.send(b"x")
+        done = loop.create_future()
+
+        def ready():
+            getattr(loop, f"remove_{direction}")(first)
+            done.set_result(variable.get())
+
+        variable.set("at the call")
+        getattr(loop, f"add_{direction}")(first, ready)
+        variable.set("later")
+        assert await done == "at the call"
+
+
+async def test_futures_and_tasks(loop):
+    seen = []
+
+    async def task():
+        seen.append(variable.get())
+        variable.set("by the task")
+        await asyncio.sleep(0)
+        seen.append(variable.get())
+
+    future = loop.create_future()
+    variable.set("at the call")
+    future.add_done_callback(lambda _: seen.append(variable.get()))
+    started = loop.create_task(task())
+    variable.set("later")
+    future.set_result(None)
+    await started
+    assert seen == ["at the call", "at the call", "by the task"]
+    assert variable.get() == "later"
+
+
+async def test_a_transports_protocol(loop):
+    seen = {}
+
+    def note(name):
+        return lambda *args: seen.setdefault(name, variable.get())
+
+    variable.set("at the making")
+    transport, recorder, peer = await adopt(
+        loop, lambda: Recorder(on={name: note(name) for name in ("made", "data", "eof", "lost")})
+    )
+    variable.set("later")
+    peer.send_now(b"data")
+    await recorder.until_received(4)
+    peer.end_writing()
+    await recorder.until_lost()
+    peer.close()
+    assert seen == dict.fromkeys(("made", "data", "eof", "lost"), "at the making")
+
+
+async def test_a_servers_protocols(loop):
+    seen = []
+    lost = loop.create_future()
+
+    def factory():
+        seen.append(("factory", variable.get()))
+        return Recorder(
+            on={
+                "made": lambda *args: seen.append(("made", variable.get())),
+                "data": lambda *args: seen.append(("data", variable.get())),
+                "lost": lambda *args: lost.set_result(variable.get()),
+            }
+        )
+
+    variable.set("at the making")
+    server = await loop.create_server(factory, "127.0.0.1", 0)
+    variable.set("later")
+    with Peer(socket.create_connection(server.sockets[0].getsockname())) as peer:
+        peer.send_now(b"data")
+        while len(seen) < 3:
+            await asyncio.sleep(0)
+    assert await lost == "at the making"
+    assert seen == [(name, "at the making") for name in ("factory", "made", "data")]
+    server.close()
+    await server.wait_closed()
