@@ -118,7 +118,7 @@ def keep(suite: unittest.TestSuite, module: str, teller: Teller) -> unittest.Tes
         for entry in entries:
             if entry.matches(name):
                 used.add(entry.pattern)
-                teller.tell(test=name, verdict=entry.verdict, why=entry.reason)
+                teller.tell(test=name, verdict="left out", why=entry.reason)
                 return unittest.TestSuite()
         return item
 

@@ -9,13 +9,9 @@ An entry that matches no test of such a version is warned of.
 
 from __future__ import annotations
 
-import asyncio
 import fnmatch
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
-
-import csploop
 
 __all__ = ["Entry", "entries_for"]
 
@@ -76,17 +72,12 @@ LEFT_OUT: dict[str, str] = {
     """,
 }
 
-# Written for parts of csploop that are not finished, each with the method that such a part brings along.
-# As soon as csploop has one of its own, the group's tests run; then the group is to be taken out here.
-NOT_YET: dict[tuple[str, str], str] = {}
-
 
 @dataclass(frozen=True)
 class Entry:
     """One pattern, for the running Python."""
 
     pattern: str
-    verdict: str
     reason: str
 
     def matches(self, name: str) -> bool:
@@ -102,23 +93,12 @@ def _applies(versions: str) -> bool:
     return sys.version_info[:2] >= bound if versions.endswith("+") else sys.version_info[:2] <= bound
 
 
-def _is_there(method: str) -> bool:
-    return getattr(csploop.Loop, method) is not getattr(asyncio.BaseEventLoop, method)
-
-
-def _entries(module: str, verdict: str, reason: str, lines: str) -> Iterator[Entry]:
-    for line in lines.split("\n"):
-        pattern, _, versions = (word.strip() for word in line.partition("@"))
-        if pattern.startswith(f"{module}.") and _applies(versions):
-            yield Entry(pattern, verdict, reason)
-
-
 def entries_for(module: str) -> list[Entry]:
     """What is left out of one module."""
-    entries: list[Entry] = []
+    entries = []
     for reason, lines in LEFT_OUT.items():
-        entries += _entries(module, "left out", reason, lines)
-    for (part, method), lines in NOT_YET.items():
-        if not _is_there(method):
-            entries += _entries(module, "not yet", part, lines)
+        for line in lines.split("\n"):
+            pattern, _, versions = (word.strip() for word in line.partition("@"))
+            if pattern.startswith(f"{module}.") and _applies(versions):
+                entries.append(Entry(pattern, reason))
     return entries

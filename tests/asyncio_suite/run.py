@@ -138,7 +138,7 @@ def printable(text: str) -> str:
 
 def summarise(modules: list[Module]) -> bool:
     """Prints what became of the tests; whether nothing failed."""
-    verdicts = ("passed", "failed", "left out", "not yet", "skipped")
+    verdicts = ("passed", "failed", "left out", "skipped")
     print(f"\n{'module':<26}" + "".join(f"{verdict:>10}" for verdict in verdicts) + f"{'seconds':>10}")
     for module in modules:
         numbers = "".join(f"{module.count(verdict):>10}" for verdict in verdicts)
@@ -146,7 +146,6 @@ def summarise(modules: list[Module]) -> bool:
     tests = [test for module in modules for test in module.tests]
     for verdict, title in (
         ("left out", "left out, for they test something else than the public interface of a loop"),
-        ("not yet", "not yet, for what they test is not finished"),
         ("skipped", "skipped by the suite itself"),
     ):
         reasons = Counter(test.get("why", "") for test in tests if test["verdict"] == verdict)
@@ -167,7 +166,7 @@ def summarise(modules: list[Module]) -> bool:
         f"\n{platform.python_implementation()} {platform.python_version()}'s test.test_asyncio on csploop: "
         f"{ran} ran ({ours} of them on csploop's loop, {ran - ours} need no loop or bring a mock one), "
         f"{total['passed']} passed, {total['failed']} failed, {total['left out']} left out, "
-        f"{total['not yet']} not yet, {total['skipped']} skipped by the suite itself"
+        f"{total['skipped']} skipped by the suite itself"
     )
     return not failed and ours > 0
 
