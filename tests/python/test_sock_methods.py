@@ -68,7 +68,7 @@ async def test_sendall_sends_everything(loop, ends, kind):
 
 async def test_sending_and_receiving_at_once_on_one_socket(loop, ends):
     sock, peer = ends
-    payload = b"z" * (64 << 20)
+    payload = b"z" * (16 << 20)
     receiving = loop.create_task(loop.sock_recv(sock, 10))
     sending = loop.create_task(loop.sock_sendall(sock, payload))
     await asyncio.sleep(0)

