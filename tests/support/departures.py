@@ -24,6 +24,8 @@ _HUNDRED_YEARS = "delays are clamped to a hundred years, and when() tells the cl
 _MILLISECONDS = "timers count whole milliseconds of a clock that stands still during a turn"
 _PIPE_EOF = NOT_RUN + "a writing transport reads, too, and tells eof_received or data_received"
 _PIPE_TYPE = HANGS + "pipe transports refuse what is no bytes with TypeError, and are not closed by it"
+_FEW_OPTIONS = NOT_RUN + "has not these options"
+_NO_POPEN = HANGS + "the extra information has no Popen"
 _STOP_LATE = "a run makes one more turn after it was told to stop"
 
 DEPARTURES: dict[str, dict[str, str]] = {
@@ -132,6 +134,33 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_signals.py::test_close_gives_the_signals_back": {"uvloop": "closing keeps the handlers"},
     "test_signals.py::test_off_the_main_thread_it_is_an_error": {"uvloop": "it is no RuntimeError"},
     "test_signals.py::test_what_is_no_signal": {"uvloop": "a RuntimeError of its own"},
+    "test_subprocess.py::test_a_child_can_open_its_input_by_name": {
+        "uvloop": NOT_RUN + "a child's input is a socket"
+    },
+    "test_subprocess.py::test_a_missing_program_is_an_error": {
+        "uvloop": NOT_RUN + "the error does not name the file"
+    },
+    "test_subprocess.py::test_input_that_is_not_read_is_no_error": {"uvloop": NOT_RUN + _WRITE_AFTER_CLOSE},
+    "test_subprocess.py::test_options_that_asyncio_has_not": {"uvloop": NOT_RUN + "ignores some of them"},
+    "test_subprocess.py::test_other_descriptors_are_not_inherited": {
+        "uvloop": NOT_RUN + "the child has every descriptor that is inheritable"
+    },
+    "test_subprocess.py::test_process_group": {"uvloop": _FEW_OPTIONS},
+    "test_subprocess.py::test_shell_has_its_own_call": {"uvloop": NOT_RUN + "TypeError for wrong values"},
+    "test_subprocess.py::test_user_and_groups": {"uvloop": _FEW_OPTIONS},
+    "test_subprocess.py::test_wrong_types_and_unknown_options_are_type_errors": {
+        "uvloop": NOT_RUN + "ValueError for unknown options"
+    },
+    "test_subprocess_life.py::test_a_cancelled_start_leaves_nothing": {
+        "uvloop": NOT_RUN + "a start that was cancelled reports an error once the loop is closed"
+    },
+    "test_subprocess_life.py::test_children_of_a_loop_in_another_thread": {
+        "uvloop": HANGS + "exits are not told outside the main thread"
+    },
+    "test_subprocess_life.py::test_close_kills_a_running_child": {
+        "uvloop": NOT_RUN + "is_closing stays False after close"
+    },
+    "test_subprocess_life.py::test_the_transport_tells_about_its_child": {"uvloop": _NO_POPEN},
     "test_timers.py::test_a_huge_delay_never_comes_and_harms_nothing[1000000000000.0]": {
         "uvloop": _HUNDRED_YEARS
     },
