@@ -42,7 +42,7 @@ _failed = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell that starts us in the background has SIGINT ignored, for our children too; the tests are about it.
+    # A shell that starts us in the background has SIGINT ignored, for our children too.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # Taken before pytest puts its capture in place of descriptor 2.
