@@ -212,6 +212,7 @@ async def test_a_socket_of_a_transport_is_refused(loop):
     transport, recorder, peer = await adopt(loop, Recorder)
     sock = transport.get_extra_info("socket")
     with socket.socket(fileno=sock.fileno()) as same:
+        same.setblocking(False)
         try:
             with pytest.raises(RuntimeError, match="is used by transport"):
                 await loop.sock_sendall(same, b"x" * (32 << 20))
