@@ -16,7 +16,7 @@ import pytest
 from support import inside
 from support.departures import DEPARTURES, HANGS, NOT_RUN
 from support.kinds import KINDS, Kind, choose
-from support.leaks import Snapshot, collect_garbage, open_fds
+from support.leaks import PYPY, Snapshot, collect_garbage, open_fds
 from support.reports import Reports
 
 # A signal fails the test and lets the others go on; a thread can only end the process.
@@ -189,6 +189,9 @@ def nothing_leaks(request: pytest.FixtureRequest, warmed_up: None) -> Iterator[N
         Snapshot.unsure.update(open_fds().items() - before.fds.items())
         return
     leaks = before.leaks()
+    if leaks and PYPY:
+        collect_garbage(thorough=True)
+        leaks = before.leaks()
     assert not leaks, "\n".join(leaks)
 
 

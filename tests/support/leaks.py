@@ -24,9 +24,15 @@ def open_fds() -> dict[int, str]:
     return found
 
 
-def collect_garbage() -> None:
+PYPY = sys.implementation.name == "pypy"
+
+
+def collect_garbage(thorough: bool = False) -> None:
+    """Ends what only the collector can end. On PyPy that takes long, so there only when it must be."""
+    if PYPY and not thorough:
+        return
     # PyPy runs finalizers of one collection in the next.
-    for _ in range(3 if sys.implementation.name == "pypy" else 1):
+    for _ in range(3 if PYPY else 1):
         gc.collect()
 
 
