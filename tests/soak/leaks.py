@@ -1,0 +1,195 @@
+"""Ten thousand connects, TLS handshakes and children: nothing may stay behind.
+
+Each kind of work first runs a tenth of its count, so that caches fill and the allocator settles. Then it runs
+in full, and file descriptors, threads, child processes, core heap and resident memory are compared. Too slow
+for every test run; `make soak` runs it by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import resource
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Callable
+
+import csploop
+from csploop._ffi import lib
+
+# What malloc may have kept in hand after ten thousand rounds, in KiB: under half a byte a round would hide here.
+MEMORY_ALLOWANCE_KIB = 4096
+# The core keeps spare blocks for writes: at most this much.
+SPARE_BLOCKS = 2 * 1024 * 1024 + 65536
+AT_ONCE = 20
+
+
+def resident_kib() -> int:
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"))
+
+
+def children() -> int:
+    try:
+        pid, _ = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return 0
+    return 1 + (pid == 0)
+
+
+class State:
+    def __init__(self, loop: csploop.Loop) -> None:
+        for _ in range(3):
+            gc.collect()
+        self.descriptors = descriptors()
+        self.threads = threading.active_count()
+        self.children = children()
+        self.heap = lib.csploop_heap_bytes(loop._core)
+        self.resident = resident_kib()
+
+
+async def many(count: int, once: Callable[[], Awaitable[None]], label: str) -> None:
+    done = 0
+
+    async def worker(share: int) -> None:
+        nonlocal done
+        for _ in range(share):
+            await once()
+            done += 1
+            if sys.stderr.isatty() and done % 100 == 0:
+                print(f"\r{label}: {done} of {count} ", end="", file=sys.stderr, flush=True)
+
+    await asyncio.gather(*(worker(count // AT_ONCE) for _ in range(AT_ONCE)))
+
+
+def certificate(folder: str) -> tuple[str, str]:
+    key, cert = f"{folder}/key.pem", f"{folder}/cert.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        + ["-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost"]
+        + ["-addext", "subjectAltName=DNS:localhost"],
+        check=True,
+        capture_output=True,
+    )
+    return key, cert
+
+
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(await reader.readline())
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def connects(count: int, folder: str) -> Callable[[], Awaitable[None]]:
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+
+    async def once() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"hello\n")
+        assert await reader.readline() == b"hello\n"
+        writer.close()
+        await writer.wait_closed()
+
+    once.server = server  # type: ignore[attr-defined]
+    return once
+
+
+async def handshakes(count: int, folder: str) -> Callable[[], Awaitable[None]]:
+    key, cert = certificate(folder)
+    inside = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    inside.load_cert_chain(cert, key)
+    outside = ssl.create_default_context(cafile=cert)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=inside)
+    port = server.sockets[0].getsockname()[1]
+
+    async def once() -> None:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=outside, server_hostname="localhost"
+        )
+        writer.write(b"hello\n")
+        assert await reader.readline() == b"hello\n"
+        writer.close()
+        await writer.wait_closed()
+
+    once.server = server  # type: ignore[attr-defined]
+    return once
+
+
+async def spawns(count: int, folder: str) -> Callable[[], Awaitable[None]]:
+    async def once() -> None:
+        child = await asyncio.create_subprocess_exec("/bin/echo", "hello", stdout=asyncio.subprocess.PIPE)
+        out, _ = await child.communicate()
+        assert (out, child.returncode) == (b"hello\n", 0)
+
+    return once
+
+
+WORK = {"connects": connects, "TLS handshakes": handshakes, "children": spawns}
+
+
+async def soak(count: int) -> int:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, csploop.Loop)
+    left = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for label, make in WORK.items():
+            once = await make(count, folder)
+            await many(count // 10, once, label)
+            await asyncio.sleep(0)
+            before = State(loop)
+            start = time.perf_counter()
+            await many(count, once, label)
+            seconds = time.perf_counter() - start
+            for _ in range(10):
+                await asyncio.sleep(0)
+            after = State(loop)
+            found = [
+                f"{what} {old} -> {new}"
+                for what, old, new, allowance in (
+                    ("descriptors", before.descriptors, after.descriptors, 0),
+                    ("threads", before.threads, after.threads, 0),
+                    ("child processes", before.children, after.children, 0),
+                    ("core heap", before.heap, after.heap, SPARE_BLOCKS),
+                    ("resident KiB", before.resident, after.resident, MEMORY_ALLOWANCE_KIB),
+                )
+                if new - old > allowance
+            ]
+            left += len(found)
+            print(
+                f"\r{count} {label} in {seconds:.1f} s: {', '.join(found) or 'nothing left behind'}"
+                f" (resident {after.resident - before.resident:+d} KiB, core heap {after.heap - before.heap:+d} B)",
+                flush=True,
+            )
+            server = getattr(once, "server", None)
+            if server is not None:
+                server.close()
+                await server.wait_closed()
+    return left
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=10_000, help="of each kind of work (10000)")
+    return 1 if csploop.run(soak(parser.parse_args().count)) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
