@@ -25,7 +25,7 @@ from typing import Callable
 import csploop
 from csploop._ffi import lib
 
-# What malloc may have kept in hand after ten thousand rounds, in KiB: under half a byte a round would hide here.
+# What malloc may have kept in hand after ten thousand rounds.
 MEMORY_ALLOWANCE_KIB = 4096
 # The core keeps spare blocks for writes: at most this much.
 SPARE_BLOCKS = 2 * 1024 * 1024 + 65536
@@ -175,7 +175,8 @@ async def soak(count: int) -> int:
             left += len(found)
             print(
                 f"\r{count} {label} in {seconds:.1f} s: {', '.join(found) or 'nothing left behind'}"
-                f" (resident {after.resident - before.resident:+d} KiB, core heap {after.heap - before.heap:+d} B)",
+                f" (resident {after.resident - before.resident:+d} KiB,"
+                f" core heap {after.heap - before.heap:+d} B)",
                 flush=True,
             )
             server = getattr(once, "server", None)
@@ -186,7 +187,9 @@ async def soak(count: int) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=10_000, help="of each kind of work (10000)")
     return 1 if csploop.run(soak(parser.parse_args().count)) else 0
 
