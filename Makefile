@@ -5,11 +5,11 @@ PYTHONS ?= found
 ARGS ?=
 export PYTHON PYTHONS
 
-.PHONY: help setup run test suite soak bench lint asan ubsan tsan clean distclean
+.PHONY: help setup run test suite soak python-asan bench lint asan ubsan tsan clean distclean
 
 help: ## This list
 	@echo "Targets:"
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1@\2/p' Makefile | awk -F@ '{ printf "%-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1@\2/p' Makefile | awk -F@ '{ printf "%-12s %s\n", $$1, $$2 }'
 	@echo "Variables:"
 	@echo "  ARGS         options for the program behind run and bench: make run ARGS=\"--seconds 20 --port 0\""
 	@echo "  PYTHON       the default interpreter ($(PYTHON))"
@@ -31,6 +31,9 @@ suite: setup ## CPython's own asyncio tests on csploop, on every CPython that ha
 
 soak: setup ## Ten thousand connects, TLS handshakes and children: nothing stays behind (a minute or two)
 	@.venv/bin/python tests/soak/leaks.py $(ARGS)
+
+python-asan: setup ## Python tests on a core built with AddressSanitizer (some minutes)
+	@.venv/bin/python tools/run_tests.py python-asan
 
 bench: setup ## csploop against asyncio, uvloop and rloop
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt

@@ -80,10 +80,12 @@ class Stage:
         print(f"    all of it: {self.log.relative_to(ROOT)}", flush=True)
 
 
-def counted(stage: Stage, report: Path, *command: str | Path) -> Counts:
+def counted(
+    stage: Stage, report: Path, *command: str | Path, env: dict[str, str] | None = None
+) -> Counts:
     """Runs a command that writes a JUnit report. One without a failure does not excuse its exit status."""
     report.unlink(missing_ok=True)
-    worked = stage.run(*command)
+    worked = stage.run(*command, env=env)
     if not report.exists():
         return failure(f"{stage.name}: died without a report")
     counts = read(report)
@@ -140,6 +142,26 @@ def pytest(python: Python, venv: Path, *options: str) -> Callable[[Stage], Count
         )
 
     return run
+
+
+def python_asan(stage: Stage) -> Counts:
+    """The Python tests on a core built with AddressSanitizer, whose runtime is preloaded into the interpreter."""
+    for command in (["cmake", "--preset", "asan"], ["cmake", "--build", "--preset", "asan", "--target", "csploop"]):
+        if not stage.run(*command):
+            return failure("building the sanitized core")
+    runtime = subprocess.run(
+        ["c++", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    report = LOGS / "python-asan.xml"
+    env = {
+        "LD_PRELOAD": runtime,
+        "LD_LIBRARY_PATH": str(ROOT / "build" / "asan"),
+        # The interpreter leaves memory to the end of the process; leaks of the core are the C tests' matter.
+        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
+        "PYTHONMALLOC": "malloc",
+    }
+    command = [sys.executable, "-m", "pytest", "--color=no", "--loops=csploop,csploop-uv", "--seconds=60"]
+    return counted(stage, report, *command, f"--junitxml={report}", "tests/python", env=env)
 
 
 def install(packages: str) -> bool:
@@ -265,7 +287,10 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "stages", nargs="*", metavar="STAGE", help="core, asan, ubsan, tsan, lint, python, suite; none: all"
+        "stages",
+        nargs="*",
+        metavar="STAGE",
+        help="core, asan, ubsan, tsan, lint, python, suite (none: all of these); python-asan, by hand only",
     )
     names = parser.parse_args().stages or [*NATIVE, "lint", "python", "suite"]
     stages: list[tuple[str, Callable[[Stage], Counts]]] = []
@@ -276,6 +301,8 @@ def main() -> int:
             stages.append((name, lint))
         elif name == "python":
             stages += python_stages()
+        elif name == "python-asan":
+            stages.append((name, python_asan))
         elif name == "suite":
             stages += suite_stages()
         else:
