@@ -145,10 +145,10 @@ def pytest(python: Python, venv: Path, *options: str) -> Callable[[Stage], Count
 
 
 def python_asan(stage: Stage) -> Counts:
-    """The Python tests on a core built with AddressSanitizer, whose runtime is preloaded into the interpreter."""
-    for command in (["cmake", "--preset", "asan"], ["cmake", "--build", "--preset", "asan", "--target", "csploop"]):
-        if not stage.run(*command):
-            return failure("building the sanitized core")
+    """The Python tests on a core built with AddressSanitizer, whose runtime is preloaded."""
+    configured = stage.run("cmake", "--preset", "asan")
+    if not configured or not stage.run("cmake", "--build", "--preset", "asan", "--target", "csploop"):
+        return failure("building the sanitized core")
     runtime = subprocess.run(
         ["c++", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
     ).stdout.strip()
