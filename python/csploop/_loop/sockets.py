@@ -26,6 +26,9 @@ READ = lib.CSPLOOP_WATCH_READ
 WRITE = lib.CSPLOOP_WATCH_WRITE
 EDGE = lib.CSPLOOP_WATCH_EDGE
 
+# Offered to the kernel at once. PyPy copies what it offers, also what is not taken.
+SEND_BYTES = 256 * 1024
+
 WOULD_BLOCK = (BlockingIOError, InterruptedError)
 
 # A waiting operation: its future, and the attempt that raises BlockingIOError or returns the result.
@@ -130,12 +133,12 @@ class SocketsMixin(LoopState):
             sent = 0
         if sent == len(data):
             return
-        rest = memoryview(data)[sent:]
+        rest = memoryview(data).cast("B")[sent:]
 
         def attempt() -> None:
             nonlocal rest
             while rest:
-                rest = rest[sock.send(rest) :]
+                rest = rest[sock.send(rest[:SEND_BYTES]) :]
 
         await self._wait(sock, WRITE, attempt)
 
