@@ -31,7 +31,7 @@ TAIL = 60
 # The programs of others that run on every interpreter; all of them run on the default one and on one more.
 INTEROP_EVERYWHERE = ("test_aiohttp_http.py", "test_aiohttp_websocket.py", "test_uvicorn.py")
 # Well above what two slow cores need; a stage that takes longer hangs.
-STAGE_SECONDS = 900
+STAGE_SECONDS = 1500
 
 
 @dataclass
