@@ -119,8 +119,9 @@ public:
                 uv_update_time(&loop_);
                 // One more than rounding up: libuv counts from the start of a millisecond.
                 const uint64_t milliseconds = static_cast<uint64_t>(timeout_ns / 1000000) + 1;
+                // It repeats: uv_run fires what is due before it waits, and with no timer left would wait for ever.
                 uv_timer_start(
-                    &timer_, [](uv_timer_t *) {}, milliseconds, 0);
+                    &timer_, [](uv_timer_t *) {}, milliseconds, 1);
             }
             uv_run(&loop_, UV_RUN_ONCE);
             uv_timer_stop(&timer_);
