@@ -186,13 +186,14 @@ async def test_impossible_limits_are_value_errors(loop):
     await finish(transport, recorder, peer)
 
 
-async def test_tens_of_megabytes_go_both_ways_at_once(loop):
+async def test_tens_of_megabytes_go_there_and_back(loop):
+    # In pieces: before Python 3.13 two threads must not use one SSLSocket at a time.
     transport, recorder, peer = await secure(loop, Recorder)
-    payload = bytes(range(256)) * 4096 * 16
+    piece = bytes(range(256)) * 256
     recorder.on["data"] = lambda recorder, data: transport.write(data)
-    sending = loop.create_task(peer.send(payload))
-    assert await peer.recv(len(payload)) == payload
-    await sending
+    for _ in range(256):
+        await peer.send(piece)
+        assert await peer.recv(len(piece)) == piece
     await finish(transport, recorder, peer)
 
 
