@@ -1,4 +1,4 @@
-"""Ten thousand connects, TLS handshakes and children: nothing may stay behind.
+"""Ten thousand connects, TLS handshakes and children, and a gigabyte over TLS: nothing may stay behind.
 
 Each kind of work first runs a tenth of its count, so that caches fill and the allocator settles. Then it runs
 in full, and file descriptors, threads, child processes, core heap and resident memory are compared. Too slow
@@ -27,6 +27,8 @@ from csploop._ffi import lib
 
 # What malloc may have kept in hand after ten thousand rounds.
 MEMORY_ALLOWANCE_KIB = 4096
+# What a transfer may hold at any moment: both ends' buffers, here in one process.
+GIGABYTE_ALLOWANCE_KIB = 32 * 1024
 # The core keeps spare blocks for writes: at most this much.
 SPARE_BLOCKS = 2 * 1024 * 1024 + 65536
 AT_ONCE = 20
@@ -142,6 +144,46 @@ async def spawns(count: int, folder: str) -> Callable[[], Awaitable[None]]:
     return once
 
 
+async def gigabyte(folder: str) -> int:
+    """A gigabyte over TLS in bounded memory. Returns how many bounds were broken."""
+    key, cert = certificate(folder)
+    inside = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    inside.load_cert_chain(cert, key)
+    outside = ssl.create_default_context(cafile=cert)
+    piece = os.urandom(1 << 20)
+    received = asyncio.get_running_loop().create_future()
+
+    async def count_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        total = 0
+        while data := await reader.read(1 << 20):
+            total += len(data)
+        received.set_result(total)
+        writer.close()
+
+    server = await asyncio.start_server(count_all, "127.0.0.1", 0, ssl=inside)
+    address = server.sockets[0].getsockname()
+    reader, writer = await asyncio.open_connection(*address, ssl=outside, server_hostname="localhost")
+    before = most = resident_kib()
+    start = time.perf_counter()
+    for _ in range(1024):
+        writer.write(piece)
+        await writer.drain()
+        most = max(most, resident_kib())
+    writer.close()
+    total = await received
+    await writer.wait_closed()
+    server.close()
+    await server.wait_closed()
+    seconds = time.perf_counter() - start
+    broken = (total != 1024 * len(piece)) + (most - before > GIGABYTE_ALLOWANCE_KIB)
+    print(
+        f"{total} of {1024 * len(piece)} bytes over TLS in {seconds:.1f} s:"
+        f" at most {most - before:+d} KiB resident, {'too much' if broken else 'bounded'}",
+        flush=True,
+    )
+    return broken
+
+
 WORK = {"connects": connects, "TLS handshakes": handshakes, "children": spawns}
 
 
@@ -183,6 +225,7 @@ async def soak(count: int) -> int:
             if server is not None:
                 server.close()
                 await server.wait_closed()
+        left += await gigabyte(folder)
     return left
 
 
