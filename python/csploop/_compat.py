@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from asyncio import base_events, coroutines, format_helpers
+from asyncio import base_events, coroutines, format_helpers, tasks
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ __all__ = [
     "SSL_HAS_SHUTDOWN_TIMEOUT",
     "UNIX_SERVER_CLEANS_UP",
     "attach_client",
+    "current_task",
     "detach_client",
     "format_callback",
     "is_coroutine_callable",
     "make_server",
     "policy_base",
+    "swap_current_task",
 ]
 
 
@@ -122,3 +124,20 @@ def is_coroutine_callable(callback: object) -> bool:
         return True
     marker = getattr(callback, "_is_coroutine", None)
     return marker is not None and marker is getattr(coroutines, "_is_coroutine", None)
+
+
+current_task = tasks.current_task
+
+
+if hasattr(tasks, "_swap_current_task"):
+    swap_current_task: Callable[[Any, Any], Any] = tasks._swap_current_task
+else:
+
+    def swap_current_task(loop: Any, task: Any) -> Any:
+        """Makes `task` (None: none) what current_task(loop) answers, and returns what it was."""
+        previous = tasks.current_task(loop)
+        if previous is not None:
+            tasks._leave_task(loop, previous)
+        if task is not None:
+            tasks._enter_task(loop, task)
+        return previous

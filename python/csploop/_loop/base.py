@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-import threading
 from asyncio import events
-from typing import Any, Callable
 
-from csploop._ffi.errors import BusyError, check
+from csploop._ffi.errors import check
 from csploop._loop.connecting import ConnectingMixin
 from csploop._loop.datagrams import DatagramsMixin
 from csploop._loop.debug import DebugMixin
+from csploop._loop.driver import DrivenMixin
 from csploop._loop.fork import watch_process
 from csploop._loop.gather import GatherMixin
 from csploop._loop.processes import ProcessesMixin
@@ -28,6 +27,7 @@ __all__ = ["Loop", "new_event_loop"]
 
 
 class Loop(
+    DrivenMixin,
     TurnMixin,
     GatherMixin,
     TimersMixin,
@@ -57,18 +57,9 @@ class Loop(
         watch_process()
 
     def run_forever(self) -> None:
-        self._check_closed()
-        self._check_running()
-        code = self._lib.csploop_attach(self._core)
-        if code == self._lib.CSPLOOP_EBUSY:
-            raise RuntimeError("This event loop is already running") from BusyError(code)
-        check(code)
+        self._begin_run()
         old_hooks = sys.get_asyncgen_hooks()
-        close_gate: Callable[[], Any] | None = None
         try:
-            close_gate = self._open_signal_gate()
-            self._thread_id = threading.get_ident()
-            self._set_coroutine_origin_tracking(self._debug)
             sys.set_asyncgen_hooks(
                 firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook
             )
@@ -77,24 +68,9 @@ class Loop(
                 self._dirty = self._gathered
             self._turns()
         finally:
-            self._sleeping = False
-            self._stopping = False
-            self._thread_id = None
             events._set_running_loop(None)
-            self._set_coroutine_origin_tracking(False)
             sys.set_asyncgen_hooks(*old_hooks)
-            if close_gate is not None:
-                close_gate()
-            self._unprepared = True
-            if not self._forked:
-                self._leave()
-
-    def _leave(self) -> None:
-        """What was written goes out also when the run ends, by whatever."""
-        if self._gathered:
-            self._flush()
-        self._dirty = self._eager
-        check(self._lib.csploop_detach(self._core))
+            self._end_run()
 
     def close(self) -> None:
         if self.is_running() and not self._forked:

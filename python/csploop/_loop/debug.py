@@ -22,7 +22,11 @@ __all__ = ["DebugMixin"]
 class DebugMixin(LoopState):
     def set_debug(self, enabled: bool) -> None:
         super().set_debug(enabled)
-        self._slow = bool(enabled) or self._closed or self._forked
+        self._look_closer()
+
+    def _look_closer(self) -> None:
+        """Whether scheduling has to."""
+        self._slow = self._debug or self._closed or self._forked or self._outside is not None
 
     def _check_closed(self) -> None:
         super()._check_closed()
@@ -32,7 +36,7 @@ class DebugMixin(LoopState):
     def _call_soon_checked(
         self, callback: Callable[..., object], args: Any, context: Context | None, method: str
     ) -> asyncio.Handle:
-        """call_soon and call_soon_threadsafe while the loop is in debug mode, closed or forked."""
+        """call_soon and call_soon_threadsafe in debug mode, between a host's steps, closed or forked."""
         self._check_closed()
         if self._debug:
             if method == "call_soon":
@@ -42,6 +46,8 @@ class DebugMixin(LoopState):
         if handle._source_traceback:
             del handle._source_traceback[-2:]  # the frames of this file are not where the user made it
         self._ready.append(handle)
+        if self._outside is not None and method == "call_soon":
+            self._outside.scheduled()
         return handle
 
     def _callback_failed(self, handle: Any, exc: BaseException) -> None:

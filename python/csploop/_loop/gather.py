@@ -89,8 +89,8 @@ class GatherMixin(LoopState):
                     stream._room -= queued
             dirty.clear()
         if self._ops:
-            ops = self._ops
-            self._ops = []
+            ops = self._ops[:]
+            self._ops.clear()
             pack_op = SUBMIT_OP.pack_into
             for id, op, flags in ops:
                 if offset == end:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import socket
     from contextvars import Context
 
+    from csploop._loop.driver import Driver
     from csploop._loop.handles import TimerHandle
     from csploop._loop.serving import Listener
     from csploop._loop.sockets import SocketWatch
@@ -55,6 +56,8 @@ class EagerDirty(list):  # type: ignore[type-arg]  # list is not generic at run 
         loop = self._loop()
         if loop is not None:
             loop._flush()
+            if loop._outside is not None:
+                loop._outside.scheduled()
 
 
 class LoopState(asyncio.BaseEventLoop):
@@ -90,6 +93,7 @@ class LoopState(asyncio.BaseEventLoop):
         def _push(self, offset: int, parts: list[bytes]) -> None: ...
         def _wake(self) -> None: ...
         def _on_rejected(self, id: int, token: int, code: int) -> None: ...
+        def _look_closer(self) -> None: ...
         def _make_batch(self) -> None: ...
         def _turns(self) -> None: ...
         def _relieve(self) -> None: ...
@@ -121,8 +125,13 @@ class LoopState(asyncio.BaseEventLoop):
             raise ValueError(f"write must be 'gather' or 'immediate', not {write!r}")
         self._core: Any = None
         self._lib: Any = library()
-        # Debug mode, closed or forked: whether scheduling has to look closer. One check on the fast path.
+        # Debug mode, between a host's steps, closed or forked: whether scheduling has to look closer. One
+        # check on the fast path.
         self._slow = False
+        self._driver: Driver | None = None
+        # The same, while its host's own code runs and not a step.
+        self._outside: Driver | None = None
+        self._close_gate: Callable[[], Any] | None = None
         self._forked = False
         # True while the loop's thread may be asleep in the kernel; see threads.py.
         self._sleeping = False

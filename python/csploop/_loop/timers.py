@@ -84,6 +84,8 @@ class TimersMixin(LoopState):
         if self._debug:
             self._check_thread()
             self._check_callback(callback, "call_at")
+        if self._outside is not None:
+            self._outside.scheduled()
         handle = TimerHandle(when, callback, args, self, context)
         if handle._source_traceback:
             del handle._source_traceback[-3:]  # the frames of this file are not where the user made it

@@ -125,6 +125,8 @@ class WatchersMixin(LoopState):
 
     def _watch(self, fd: int, watcher: Watcher | None, event: int, handle: Handle) -> None:
         """Registers one more direction; on an exception everything is as before."""
+        if self._outside is not None:
+            self._outside.scheduled()
         if watcher is None:
             self._share_socket(fd)
             watcher = Watcher(self, fd)
