@@ -275,6 +275,8 @@ class TLSProtocol(TLSReading, TLSWriting):
     # The hard way
 
     def _abort(self, exc: BaseException | None) -> None:
+        # As with a plain connection: the kernel still gets what it takes at once.
+        self._write_now()
         self._state = GONE
         self._stop_timer()
         self._drop_backlog()

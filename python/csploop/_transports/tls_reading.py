@@ -78,6 +78,8 @@ class TLSReading(TLSState):
             raise
         except BaseException as exc:
             self._send_outgoing()  # an alert, if it was TLS that failed
+            if isinstance(exc, ssl.SSLError):
+                self._drop_backlog()  # nor does it encrypt any more
             self._fatal_error(exc, "Fatal error on SSL protocol")
             return
         if self._transport is None:
