@@ -1,5 +1,5 @@
-"""TLS over a plain transport that somebody else holds, too: what was written over TLS goes out before anything
-that happens to the plain one afterwards, in the same turn."""
+"""TLS over a plain transport that somebody else holds, too: what was written over TLS goes out before
+whatever happens to the plain one afterwards, in the same turn."""
 
 from __future__ import annotations
 

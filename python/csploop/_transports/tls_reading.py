@@ -31,6 +31,7 @@ class TLSReading(TLSState):
         self._paused = False
         self._held_below = False
         self._eof_came = False
+        self._kept_open = False
         self._set_read_buffer_limits()
 
     def _set_app_protocol(self, protocol: asyncio.BaseProtocol | None) -> None:
@@ -90,8 +91,7 @@ class TLSReading(TLSState):
             self._send_outgoing()
         if self._held_below and not self._paused and self._incoming.pending <= self._read_low:
             self._let_below_read()
-        if ended and self._state == OPEN:
-            self._call_eof_received()
+        if ended and self._state == OPEN and not self._call_eof_received():
             self._start_shutdown()
 
     def _read_chunks(self) -> bool:
@@ -165,14 +165,19 @@ class TLSReading(TLSState):
                 return ended or self._read_chunks()  # it gave way to another protocol
         return ended
 
-    def _call_eof_received(self) -> None:
+    def _call_eof_received(self) -> bool:
+        """Tells of the peer's end; True if TLS above goes on, and closes this connection itself."""
         if self._told_of_eof or not self._told_of_connection or self._protocol is None:
-            return
+            return self._kept_open
         self._told_of_eof = True
         try:
             if self._protocol.eof_received():
-                logger.warning("returning true from eof_received() has no effect when using ssl")
+                if isinstance(self._protocol, TLSState):
+                    self._kept_open = True
+                else:
+                    logger.warning("returning true from eof_received() has no effect when using ssl")
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
             self._fatal_error(exc, "Error calling eof_received()")
+        return self._kept_open

@@ -37,6 +37,7 @@ class TLSState(asyncio.Protocol):
         "_held_below",
         "_high_water",
         "_incoming",
+        "_kept_open",
         "_is_dirty",
         "_loop",
         "_lost",
@@ -83,6 +84,9 @@ class TLSState(asyncio.Protocol):
         _paused: bool  # by the protocol above
         _held_below: bool  # the transport below was told to pause reading
         _eof_came: bool
+        _kept_open: (
+            bool  # past the peer's end, by TLS above that holds data which its protocol has yet to take
+        )
         _read_high: int
         _read_low: int
 
@@ -100,7 +104,7 @@ class TLSState(asyncio.Protocol):
         # of one part, used by another
         def _start_shutdown(self) -> None: ...
         def _shut_if_flushed(self) -> None: ...
-        def _end_of_peer(self) -> None: ...
+        def _end_of_peer(self) -> bool: ...
         def _send_outgoing(self) -> None: ...
         def _seal(self, all_of_it: bool = ...) -> None: ...
         def _drop_backlog(self) -> None: ...
