@@ -26,9 +26,10 @@ async def secured(loop):
     ours, theirs = pair("tcp")
     ours.setblocking(False)
     plain, recorder = await loop.connect_accepted_socket(Recorder, ours)
-    context = server_context()
-    wrapping = loop.run_in_executor(None, lambda: context.wrap_socket(theirs, server_side=True))
-    transport = await loop.start_tls(plain, recorder, client_context(), server_hostname="localhost")
+    context = client_context()
+    wrapping = loop.run_in_executor(None, lambda: context.wrap_socket(theirs, server_hostname="localhost"))
+    # The server, to which nothing comes unasked: what is unread when a socket is closed makes it a reset.
+    transport = await loop.start_tls(plain, recorder, server_context(), server_side=True)
     return plain, transport, recorder, Peer(await wrapping)
 
 

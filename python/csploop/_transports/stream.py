@@ -250,12 +250,10 @@ class StreamTransport(Reading, Writing):
         self._force_close(exc)
 
     def _force_close(self, exc: BaseException | None) -> None:
-        if self._sock is None or self._conn_lost:
-            return
         if not self._ended:
             self._settle()
-            if self._conn_lost:
-                return  # that failed, and brought us here first
+        if self._sock is None or self._conn_lost:
+            return
         # What was written before still goes out as far as the kernel takes it at once; the rest is dropped.
         self._end(CLOSE_ABORT)
         self._lose(exc)
