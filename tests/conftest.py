@@ -8,21 +8,21 @@ import gc
 import inspect
 import os
 import signal
-import traceback
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from support import inside
-from support.departures import DEPARTURES, HANGS, NOT_RUN
+from support.departures import ABORTS, DEPARTURES, HANGS
 from support.kinds import KINDS, Kind, choose
-from support.leaks import PYPY, Snapshot, collect_garbage, open_fds, shut_down_sockets
+from support.leaks import PYPY, Snapshot, collect_garbage, let_go, open_fds, shut_down_sockets
 from support.reports import Reports
 
 # A signal fails the test and lets the others go on; a thread can only end the process.
 TIMEOUT_METHOD = "signal" if hasattr(signal, "SIGALRM") else "thread"
 SETTLE = 2  # seconds that what a test has closed may take to end
+DEPARTED = 5  # seconds of a test that is expected to fail
 GRACE = 10  # seconds that a test which swallows its timeout has until the process dies
 NOWHERE = "on-none-of-the-chosen-loops"
 
@@ -77,14 +77,17 @@ def _expect_departure(item: pytest.Item) -> None:
         return
     name = f"{item.path.name}::{item.originalname}"
     parameters = callspec.id.replace(kind.name, "").strip("-")
-    for key in (name, f"{name}[{parameters}]"):
+    for key in (f"{name}[{parameters}]", name):
         reason = DEPARTURES.get(key, {}).get(kind.name)
         if reason is not None:
-            run = not reason.startswith((HANGS, NOT_RUN))
+            run = not reason.startswith((HANGS, ABORTS))
             item.add_marker(pytest.mark.xfail(reason=reason, run=run, strict=False))
             # Where it fails, it leaves things open.
             for warning in ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning"):
                 item.add_marker(pytest.mark.filterwarnings(f"ignore::{warning}"))
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(DEPARTED, method=TIMEOUT_METHOD))
+            return
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -153,11 +156,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     if report.failed or report.outcome == "skipped":
         item.stash[_failed] = True
     if call.excinfo is not None:
-        # What the frames hold is to go now, not in the midst of the next test.
-        error: BaseException | None = call.excinfo.value
-        while error is not None:
-            traceback.clear_frames(error.__traceback__)
-            error = error.__cause__ or error.__context__
+        let_go(call.excinfo.value)
     return report
 
 
