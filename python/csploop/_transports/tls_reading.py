@@ -28,6 +28,8 @@ class TLSReading(TLSState):
     __slots__ = ()
 
     def _start_reading_state(self) -> None:
+        self._ahead = []
+        self._ahead_size = 0
         self._paused = False
         self._held_below = False
         self._eof_came = False
@@ -60,9 +62,36 @@ class TLSReading(TLSState):
         """After bytes came that nobody wants yet."""
         if self._wants_read:
             self._seal()  # among them may be what OpenSSL waits for
-        if not self._held_below and self._incoming.pending >= self._read_high:
+        if self._transport is None or self._held_below:
+            return
+        if self._incoming.pending + self._ahead_size >= self._read_high:
             self._held_below = True
             self._transport.pause_reading()
+
+    def _read_ahead(self) -> bool:
+        """Decrypts what nobody wants yet, so that OpenSSL can write; False if that failed.
+
+        In a handshake that the peer began anew (renegotiation, up to TLS 1.2) it reads in order to write, and
+        takes data that was under way for an error.
+        """
+        if self._sslobj.version() == "TLSv1.3":
+            return True
+        try:
+            while chunk := self._sslobj.read(RECORD):
+                self._ahead.append(chunk)
+                self._ahead_size += len(chunk)
+        except AGAIN:
+            pass
+        except ssl.SSLError as exc:
+            self._tls_failed(exc)
+            return False
+        return True
+
+    def _tls_failed(self, exc: BaseException) -> None:
+        self._send_outgoing()  # an alert, if it was TLS that failed
+        if isinstance(exc, ssl.SSLError):
+            self._drop_backlog()  # nor does it encrypt any more
+        self._fatal_error(exc, "Fatal error on SSL protocol")
 
     def _let_below_read(self) -> None:
         if self._held_below and self._transport is not None:
@@ -78,10 +107,7 @@ class TLSReading(TLSState):
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            self._send_outgoing()  # an alert, if it was TLS that failed
-            if isinstance(exc, ssl.SSLError):
-                self._drop_backlog()  # nor does it encrypt any more
-            self._fatal_error(exc, "Fatal error on SSL protocol")
+            self._tls_failed(exc)
             return
         if self._transport is None:
             return
@@ -102,6 +128,9 @@ class TLSReading(TLSState):
         failure: ssl.SSLError | None = None
         first = b""
         more: list[bytes] | None = None
+        if self._ahead:
+            more, self._ahead, self._ahead_size = self._ahead, [], 0
+            first = more[0]
         try:
             while True:
                 chunk = read(RECORD)
@@ -131,6 +160,10 @@ class TLSReading(TLSState):
         """Decrypts into the protocol's own buffers; True after the peer's close_notify."""
         sslobj = self._sslobj
         incoming = self._incoming
+        while self._ahead and not self._paused and self._state == OPEN:
+            self._deliver_ahead()
+            if not self._buffered:
+                return self._read_chunks()
         ended = False
         more = True
         while more and not self._paused and self._state == OPEN:
@@ -164,6 +197,21 @@ class TLSReading(TLSState):
             if not self._buffered:
                 return ended or self._read_chunks()  # it gave way to another protocol
         return ended
+
+    def _deliver_ahead(self) -> None:
+        chunk = self._ahead.pop(0)
+        view: Any = memoryview(self._protocol.get_buffer(self._ahead_size))
+        if view.format != "B" or view.ndim != 1:
+            view = view.cast("B")
+        count = min(len(view), len(chunk))
+        if not count:
+            raise RuntimeError("get_buffer() returned an empty buffer")
+        view[:count] = chunk[:count]
+        del view  # the protocol may want to resize it
+        if count < len(chunk):
+            self._ahead.insert(0, chunk[count:])
+        self._ahead_size -= count
+        self._protocol.buffer_updated(count)
 
     def _call_eof_received(self) -> bool:
         """Tells of the peer's end; True if TLS above goes on, and closes this connection itself."""

@@ -86,6 +86,8 @@ class TLSWriting(TLSState):
 
     def _encrypt(self) -> bytes:
         """The next piece of the backlog, encrypted, after whatever TLS itself has to say."""
+        if self._paused and self._incoming.pending and not self._read_ahead():
+            return b""
         piece = self._next_piece()
         try:
             count = self._sslobj.write(piece)
