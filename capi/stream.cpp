@@ -1,4 +1,4 @@
-#include "guard.hpp"
+#include "sockets.hpp"
 
 #include <csploop/stream.h>
 
@@ -10,11 +10,11 @@ namespace {
 // The options, checked.
 int stream_options(csploop_stream_options &out, const csploop_stream_options *options) {
     out = CSPLOOP_STREAM_OPTIONS_INIT;
-    if (const int code = read_options(out, options))
-        return code;
     constexpr uint32_t known = CSPLOOP_STREAM_NODELAY | CSPLOOP_LISTEN_REUSEPORT | CSPLOOP_LISTEN_V6ONLY |
                                CSPLOOP_ADOPT_KEEP_FD | CSPLOOP_ACCEPT_KEEP_FD;
-    return (out.flags & ~known) || out.backlog < 0 ? CSPLOOP_EINVAL : 0;
+    if (const int code = read_flagged_options(out, options, known))
+        return code;
+    return out.backlog < 0 ? CSPLOOP_EINVAL : 0;
 }
 
 // Opens something at an address: parse it, read the options, and let `open` do it.
@@ -41,19 +41,10 @@ int on_stream(csploop_t *loop, csploop_id id, Body &&body) {
 }
 
 template <class Ask>
-int address_text(csploop_t *loop, csploop_id id, char *buffer, size_t length, Ask &&ask) {
+int address_of(csploop_t *loop, csploop_id id, char *buffer, size_t length, Ask &&ask) {
     if (!buffer)
         return CSPLOOP_EINVAL;
-    return on_stream(loop, id, [&](csploop::Stream &stream) {
-        sys::Address address;
-        if (const int code = ask(stream.fd, address))
-            return code;
-        const std::string text = sys::format_address(address);
-        if (text.size() >= length)
-            return static_cast<int>(CSPLOOP_ENOBUFS);
-        std::memcpy(buffer, text.c_str(), text.size() + 1);
-        return static_cast<int>(text.size());
-    });
+    return on_stream(loop, id, [&](csploop::Stream &stream) { return address_text(stream.fd, buffer, length, ask); });
 }
 
 } // namespace
@@ -194,9 +185,9 @@ int csploop_stream_fd(csploop_t *loop, csploop_id id) {
 }
 
 int csploop_stream_local_address(csploop_t *loop, csploop_id id, char *buffer, size_t length) {
-    return address_text(loop, id, buffer, length, sys::local_address);
+    return address_of(loop, id, buffer, length, sys::local_address);
 }
 
 int csploop_stream_peer_address(csploop_t *loop, csploop_id id, char *buffer, size_t length) {
-    return address_text(loop, id, buffer, length, sys::peer_address);
+    return address_of(loop, id, buffer, length, sys::peer_address);
 }

@@ -1,4 +1,4 @@
-#include "guard.hpp"
+#include "sockets.hpp"
 
 #include <csploop/stream.h>
 #include <csploop/udp.h>
@@ -11,11 +11,11 @@ namespace {
 // The options, checked.
 int udp_options(csploop_udp_options &out, const csploop_udp_options *options) {
     out = CSPLOOP_UDP_OPTIONS_INIT;
-    if (const int code = read_options(out, options))
-        return code;
     constexpr uint32_t known = CSPLOOP_UDP_REUSEADDR | CSPLOOP_UDP_REUSEPORT | CSPLOOP_UDP_V6ONLY |
                                CSPLOOP_UDP_BROADCAST | CSPLOOP_UDP_KEEP_FD;
-    return (out.flags & ~known) || out.max_datagram > (1u << 30) ? CSPLOOP_EINVAL : 0;
+    if (const int code = read_flagged_options(out, options, known))
+        return code;
+    return out.max_datagram > (1u << 30) ? CSPLOOP_EINVAL : 0;
 }
 
 // A call about one socket: `body` gets it, open and not yet closed.
@@ -28,19 +28,10 @@ int on_socket(csploop_t *loop, csploop_id id, Body &&body) {
 }
 
 template <class Ask>
-int address_text(csploop_t *loop, csploop_id id, char *buffer, size_t length, Ask &&ask) {
+int address_of(csploop_t *loop, csploop_id id, char *buffer, size_t length, Ask &&ask) {
     if (!buffer)
         return CSPLOOP_EINVAL;
-    return on_socket(loop, id, [&](csploop::DatagramSocket &socket) {
-        sys::Address address;
-        if (const int code = ask(socket.fd, address))
-            return code;
-        const std::string text = sys::format_address(address);
-        if (text.size() >= length)
-            return static_cast<int>(CSPLOOP_ENOBUFS);
-        std::memcpy(buffer, text.c_str(), text.size() + 1);
-        return static_cast<int>(text.size());
-    });
+    return on_socket(loop, id, [&](csploop::DatagramSocket &socket) { return address_text(socket.fd, buffer, length, ask); });
 }
 
 } // namespace
@@ -146,9 +137,9 @@ int csploop_udp_fd(csploop_t *loop, csploop_id id) {
 }
 
 int csploop_udp_local_address(csploop_t *loop, csploop_id id, char *buffer, size_t length) {
-    return address_text(loop, id, buffer, length, sys::local_address);
+    return address_of(loop, id, buffer, length, sys::local_address);
 }
 
 int csploop_udp_peer_address(csploop_t *loop, csploop_id id, char *buffer, size_t length) {
-    return address_text(loop, id, buffer, length, sys::peer_address);
+    return address_of(loop, id, buffer, length, sys::peer_address);
 }

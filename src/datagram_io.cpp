@@ -16,6 +16,9 @@ namespace {
 // Of one socket in one turn, so that a flood leaves room for others.
 constexpr int most_received = 256;
 constexpr int most_sent = 1024;
+// Between attempts to send to a receiver that is full, of which the descriptor does not tell.
+constexpr int64_t first_pause_ns = 1000000;
+constexpr int64_t longest_pause_ns = 16 * first_pause_ns;
 
 constexpr size_t filled_up(size_t length) {
     return (length + 7) & ~size_t{7};
@@ -45,16 +48,46 @@ void DatagramSet::on_ready(csploop_id id, uint32_t events) {
     DatagramSocket *const socket = find(id);
     if (!socket || socket->closed)
         return;
-    if ((events & ready::write) && socket->blocked) {
-        socket->blocked = false;
-        flush(*socket);
-        // The last step is told too (flush tells the others), so that the host's own count stays true.
-        if (!socket->blocked && !socket->closing)
-            emit(*socket, CSPLOOP_KIND_BACKLOG, 0);
-    }
+    if ((events & ready::write) && socket->blocked && !socket->pausing)
+        send_on(*socket);
     // What was held back goes first.
     if ((events & ready::read) && socket->reading && !socket->closing && !socket->held_waiting)
         receive(*socket);
+}
+
+void DatagramSet::retry_due() {
+    const int64_t now = clock_.now();
+    while (next_retry() <= now) {
+        DatagramSocket *const socket = find(retries_.top().id);
+        retries_.pop();
+        if (!socket || !socket->pausing)
+            continue; // it has been closed
+        socket->pausing = false;
+        send_on(*socket);
+    }
+}
+
+// After a wait for the kernel to take more.
+void DatagramSet::send_on(DatagramSocket &socket) {
+    const size_t before = socket.unsent.count();
+    socket.blocked = false;
+    flush(socket);
+    if (socket.closed)
+        return;
+    if (!socket.blocked) {
+        socket.pause_ns = 0;
+        // The last step is told too (flush tells the others), so that the host's own count stays true.
+        if (!socket.closing)
+            emit(socket, CSPLOOP_KIND_BACKLOG, 0);
+    } else if (socket.unsent.count() < before) {
+        socket.pause_ns = 0;
+    } else if (!clock_.simulated()) { // whose time does not pass while we wait
+        // Ready, yet nothing could be sent: it would be ready again at once, and keep the loop turning.
+        socket.pause_ns = std::min(socket.pause_ns ? 2 * socket.pause_ns : first_pause_ns, longest_pause_ns);
+        socket.pausing = true;
+        retries_.push(clock_.now() + socket.pause_ns, socket.id);
+        update_watch(socket);
+    }
 }
 
 void DatagramSet::receive(DatagramSocket &socket) {

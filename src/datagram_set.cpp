@@ -22,8 +22,8 @@ size_t filled_up(size_t length) {
 
 } // namespace
 
-DatagramSet::DatagramSet(Poller &poller, FdSet &fds, Completions &completions, Slab &slab)
-    : poller_(poller), fds_(fds), completions_(completions), slab_(slab) {}
+DatagramSet::DatagramSet(Poller &poller, const Clock &clock, FdSet &fds, Completions &completions, Slab &slab)
+    : poller_(poller), clock_(clock), fds_(fds), completions_(completions), slab_(slab) {}
 
 DatagramSocket *DatagramSet::find(csploop_id id) {
     auto *const entry = sockets_.find(id);
@@ -117,7 +117,8 @@ int DatagramSet::watch(DatagramSocket &socket, uint32_t events) {
 int DatagramSet::update_watch(DatagramSocket &socket) {
     if (socket.closed)
         return 0;
-    return watch(socket, (socket.reading && !socket.closing ? ready::read : 0) | (socket.blocked ? ready::write : 0));
+    return watch(socket, (socket.reading && !socket.closing ? ready::read : 0) |
+                             (socket.blocked && !socket.pausing ? ready::write : 0));
 }
 
 int DatagramSet::connect(csploop_id id, const sys::Address &address) {
@@ -280,10 +281,11 @@ void DatagramSet::close_all() {
     sockets_.clear();
     dirty_.clear();
     held_.clear();
+    retries_.clear();
 }
 
 size_t DatagramSet::heap_bytes() {
-    size_t total = sizeof *this + sockets_.heap_bytes() +
+    size_t total = sizeof *this + sockets_.heap_bytes() + retries_.heap_bytes() +
                    (dirty_.capacity() + flushing_.capacity() + held_.capacity()) * sizeof(csploop_id);
     sockets_.for_each([&](csploop_id, std::unique_ptr<DatagramSocket> &socket) {
         total += sizeof(DatagramSocket) + socket->unsent.heap_bytes();

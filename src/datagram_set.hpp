@@ -4,6 +4,7 @@
 // list; nothing here calls the host. The read slab is the streams'.
 #pragma once
 
+#include "clock.hpp"
 #include "completions.hpp"
 #include "datagram_socket.hpp"
 #include "fd_set.hpp"
@@ -11,6 +12,7 @@
 #include "poller.hpp"
 #include "send_queue.hpp"
 #include "slab.hpp"
+#include "timer_heap.hpp"
 
 #include <csploop/udp.h>
 
@@ -34,9 +36,11 @@ struct DatagramSocket {
     bool closing : 1 = false;
     bool closed : 1 = false;       // CLOSED is on its way
     bool blocked : 1 = false;      // waits for the kernel to take more
+    bool pausing : 1 = false;      // ... but not by its descriptor: in the list of retries
     bool dirty : 1 = false;        // in the list of sockets with unsent datagrams
     bool held_waiting : 1 = false; // in the list of those whose held datagrams are due
 
+    int64_t pause_ns = 0; // the last one before a retry; 0: the descriptor can be believed
     SendQueue unsent;
     // What came after the host stopped reading, in the middle of a turn.
     struct Held {
@@ -49,7 +53,7 @@ struct DatagramSocket {
 
 class DatagramSet {
 public:
-    DatagramSet(Poller &poller, FdSet &fds, Completions &completions, Slab &slab);
+    DatagramSet(Poller &poller, const Clock &clock, FdSet &fds, Completions &completions, Slab &slab);
     DatagramSet(const DatagramSet &) = delete;
     DatagramSet &operator=(const DatagramSet &) = delete;
 
@@ -70,6 +74,10 @@ public:
     void deliver_held();
     void on_ready(csploop_id id, uint32_t events);
     void flush_dirty();
+    // A socket that is ready to send, but not to where the next datagram goes (Unix, unconnected), is tried again
+    // after a pause, in the loop's time; INT64_MAX: none is.
+    int64_t next_retry() const { return retries_.empty() ? INT64_MAX : retries_.top().deadline; }
+    void retry_due();
     bool has_unsent() const { return !dirty_.empty(); }
     bool has_held() const { return !held_.empty(); }
     size_t dirty_count() const { return dirty_.size(); }
@@ -91,11 +99,13 @@ private:
     void release_fd(DatagramSocket &socket);
     int after_send(DatagramSocket &socket);
     void flush(DatagramSocket &socket);
+    void send_on(DatagramSocket &socket);
     void finish_close(DatagramSocket &socket);
     void receive(DatagramSocket &socket);
     void emit_received(DatagramSocket &socket, const sys::IncomingDatagram &datagram);
 
     Poller &poller_;
+    const Clock &clock_;
     FdSet &fds_;
     Completions &completions_;
     Slab &slab_;
@@ -103,6 +113,7 @@ private:
     std::vector<csploop_id> dirty_;
     std::vector<csploop_id> flushing_; // dirty_'s spare
     std::vector<csploop_id> held_;
+    TimerHeap retries_;
 };
 
 } // namespace csploop

@@ -17,6 +17,7 @@
 
 #include <csploop/loop.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -64,7 +65,7 @@ public:
     // Made with the first use: most loops have no datagram sockets, and a fresh loop is to be small.
     DatagramSet &datagrams() {
         if (!datagrams_)
-            datagrams_ = std::make_unique<DatagramSet>(*poller_, fds_, completions_, streams_.slab());
+            datagrams_ = std::make_unique<DatagramSet>(*poller_, clock_, fds_, completions_, streams_.slab());
         return *datagrams_;
     }
     WatcherSet &watchers() { return watchers_; }
@@ -92,6 +93,10 @@ private:
     }
     bool has_held() const { return streams_.has_held() || (datagrams_ && datagrams_->has_held()); }
     bool has_unsent() const { return streams_.has_unsent() || (datagrams_ && datagrams_->has_unsent()); }
+    // What needs the loop at a certain time: timers, and datagrams that are tried again.
+    int64_t next_due() {
+        return std::min(timers_.next_deadline(), datagrams_ ? datagrams_->next_retry() : INT64_MAX);
+    }
     size_t dirty_count() const { return streams_.dirty_count() + (datagrams_ ? datagrams_->dirty_count() : 0); }
     int64_t sleep_limit(int64_t timeout_ns);
     void collect_posts();

@@ -102,6 +102,8 @@ int Loop::turn_once(csploop_batch *batch, int64_t timeout_ns) {
     if (!undelivered()) {
         if (const int code = wait(timeout_ns))
             return code;
+        if (datagrams_ && datagrams_->next_retry() != TimerSet::never)
+            datagrams_->retry_due();
         if (const int64_t deadline = timers_.next_deadline(); deadline != TimerSet::never)
             timers_.collect_due(clock_.now(), completions_);
         if (timers_.next_wall() != TimerSet::never)
@@ -207,7 +209,7 @@ int64_t Loop::sleep_limit(int64_t timeout_ns) {
         has_posts_.load(std::memory_order_acquire))
         return 0;
     int64_t limit = timeout_ns < 0 ? INT64_MAX : timeout_ns;
-    if (const int64_t deadline = timers_.next_deadline(); deadline != TimerSet::never) {
+    if (const int64_t deadline = next_due(); deadline != TimerSet::never) {
         const int64_t now = clock_.now();
         if (deadline <= now)
             return 0;
@@ -269,7 +271,7 @@ int Loop::next_deadline(int64_t *out) {
         *out = 0;
         return 0;
     }
-    int64_t deadline = timers_.next_deadline();
+    int64_t deadline = next_due();
     if (deadline != TimerSet::never && deadline <= clock_.now())
         deadline = 0;
     if (const int64_t wall = timers_.next_wall(); wall != TimerSet::never) {

@@ -18,7 +18,9 @@
  *
  * Datagrams go out whole, in order, together when the turn ends, or at once
  * when more than high_water bytes wait. One that fails is dropped and told of,
- * and those behind it go on. Many RECV records of one socket may come in a batch.
+ * and those behind it go on. An unconnected Unix socket whose receiver is full is
+ * tried again after 1 to 16 ms: the system does not tell when there is room.
+ * Many RECV records of one socket may come in a batch.
  * Adopting takes the descriptor on success and leaves it on failure.
  */
 #ifndef CSPLOOP_UDP_H

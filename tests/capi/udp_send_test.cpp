@@ -2,6 +2,9 @@
 #include "support/fd_leaks.hpp"
 #include "support/udp.hpp"
 
+#include <sys/un.h>
+#include <unistd.h>
+
 using namespace csploop_test;
 
 class UdpSend : public UdpTest {};
@@ -110,6 +113,44 @@ TEST_P(UdpSend, WhatTheKernelDoesNotTakeWaitsInOrder) {
     EXPECT_EQ(receive_datagram(far), "last");
     EXPECT_EQ(csploop_udp_buffered(loop, id, &datagrams), 0);
     EXPECT_EQ(datagrams, 0u);
+}
+
+TEST_P(UdpSend, AFullReceiverOfAnUnconnectedSocketDoesNotKeepTheLoopTurning) {
+    const Fd far(socket(AF_UNIX, SOCK_DGRAM, 0));
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    const std::string path = testing::TempDir() + "csploop-" + std::to_string(getpid());
+    ASSERT_LT(path.size(), sizeof name.sun_path);
+    path.copy(name.sun_path, path.size());
+    unlink(path.c_str());
+    ASSERT_EQ(bind(far.get(), reinterpret_cast<sockaddr *>(&name), sizeof name), 0);
+    const std::string address(reinterpret_cast<const char *>(&name), sizeof name);
+    for (const bool draining : {false, true}) {
+        const csploop_id id = adopt(socket(AF_UNIX, SOCK_DGRAM, 0));
+        int count = 0;
+        while (csploop_udp_flush(loop, id) == 0 && count < 100000)
+            ASSERT_EQ(send_to(id, std::to_string(count++), address), 0);
+        ASSERT_GT(csploop_udp_buffered(loop, id, nullptr), 0);
+        if (draining) {
+            ASSERT_EQ(csploop_udp_close(loop, id, CSPLOOP_CLOSE_DRAIN), 0);
+        }
+        csploop_id timer = 0;
+        const int before = h.turns();
+        ASSERT_EQ(csploop_call_later(loop, &timer, 100000000, h.fn(), h.arg()), 0);
+        h.until_event(timer, CSPLOOP_KIND_TIMER, "the timer");
+        EXPECT_LT(h.turns() - before, 100);
+        for (int i = 0; i < count - 1; ++i)
+            EXPECT_EQ(receive_datagram(far), std::to_string(i));
+        if (draining)
+            h.until_event(id, CSPLOOP_KIND_CLOSED, "CLOSED");
+        else
+            h.until([&] { return h.last(id, CSPLOOP_KIND_BACKLOG).result == 0; }, "the end of the backlog");
+        EXPECT_EQ(receive_datagram(far), std::to_string(count - 1));
+        EXPECT_TRUE(nothing_waits(far));
+        if (!draining)
+            finish(id);
+    }
+    unlink(path.c_str());
 }
 
 TEST_P(UdpSend, CloseSendsWhatIsUnsentAndAbortDropsIt) {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import inspect
 import socket
+import sys
 import threading
 
 import pytest
@@ -82,3 +84,45 @@ async def test_to_thread_keeps_the_context(loop):
     variable = contextvars.ContextVar("variable")
     variable.set("seen")
     assert await asyncio.to_thread(variable.get) == "seen"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the timeout is new in Python 3.12")
+async def test_shutdown_of_the_default_executor_gives_up_after_its_timeout(loop):
+    gate, running = threading.Event(), threading.Event()
+
+    def job():
+        running.set()
+        gate.wait(10)
+
+    executor = concurrent.futures.ThreadPoolExecutor(1)
+    loop.set_default_executor(executor)
+    waiting = loop.run_in_executor(None, job)
+    while not running.is_set():
+        await asyncio.sleep(0)
+    with pytest.warns(RuntimeWarning, match="executor did not finishing joining its threads within 0.01"):
+        await loop.shutdown_default_executor(timeout=0.01)
+    with pytest.raises(RuntimeError, match="[Ee]xecutor shutdown"):
+        loop.run_in_executor(None, int)
+    gate.set()
+    await waiting
+    executor.shutdown()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the timeout is new in Python 3.12")
+@pytest.mark.parametrize("timeout", [None, 30], ids=["none", "long"])
+async def test_shutdown_of_the_default_executor_waits_for_its_jobs(loop, timeout):
+    gate = threading.Event()
+    waiting = loop.run_in_executor(None, gate.wait, 10)
+    ending = loop.create_task(loop.shutdown_default_executor(timeout))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not ending.done()
+    gate.set()
+    await ending
+    assert await waiting is True
+
+
+@pytest.mark.ours("uvloop has a signature of its own")
+async def test_shutdown_of_the_default_executor_has_the_signature_of_this_python(loop):
+    theirs = inspect.signature(asyncio.BaseEventLoop.shutdown_default_executor)
+    assert inspect.signature(type(loop).shutdown_default_executor) == theirs

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import socket
     from contextvars import Context
 
+    from csploop._transports.tls_writing import TLSWriting
+
 __all__ = ["StreamState"]
 
 
@@ -19,6 +21,7 @@ class StreamState(transports._FlowControlMixin):
     __slots__ = (
         "__dict__",
         "__weakref__",
+        "_above",
         "_backlog",
         "_buffered",
         "_closing",
@@ -70,6 +73,7 @@ class StreamState(transports._FlowControlMixin):
         _run: Callable[..., Any]
 
         # writing
+        _above: TLSWriting | None  # what writes here and may hold back plaintext until the turn's end
         _out: list[bytes]
         _queued: int
         _backlog: int

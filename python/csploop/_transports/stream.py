@@ -90,6 +90,7 @@ class StreamTransport(Reading, Writing):
         self._sock_fd = sock.fileno()
         self._context = copy_context()
         self._run = self._context.run
+        self._above = None
         self._out = []
         self._queued = 0
         self._backlog = 0
@@ -173,6 +174,7 @@ class StreamTransport(Reading, Writing):
         loop._owners.pop(self._id, None)
         if loop._streams.get(self._sock_fd) is self:
             del loop._streams[self._sock_fd]
+        self._above = None
         self._queued = self._backlog = 0
         self._out.clear()
         sock, self._sock = self._sock, None
@@ -194,7 +196,17 @@ class StreamTransport(Reading, Writing):
     def is_closing(self) -> bool:
         return self._closing
 
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "socket" and self._sock is not None and not self._ended:
+            # Whoever uses it must find there what was written before.
+            self._settle()
+            if self._queued:
+                self._loop._flush()
+        return self._extra.get(name, default)
+
     def close(self) -> None:
+        if not self._closing:
+            self._settle()
         if self._closing:
             return
         self._closing = True
@@ -238,6 +250,8 @@ class StreamTransport(Reading, Writing):
         self._force_close(exc)
 
     def _force_close(self, exc: BaseException | None) -> None:
+        if not self._ended:
+            self._settle()
         if self._sock is None or self._conn_lost:
             return
         # What was written before still goes out as far as the kernel takes it at once; the rest is dropped.

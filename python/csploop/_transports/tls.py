@@ -8,7 +8,8 @@ connection's states, and when which bytes go where.
         any of them --abort(), an error, a lost connection--> GONE
 
 The peer's close_notify is the end of reading and closes, as asyncio has it; a peer that closes its socket
-without one is taken for an ordinary end as well. connection_lost comes when the transport below is gone.
+without one is taken for an ordinary end as well. Either waits while the protocol above has paused reading
+and not got everything. connection_lost comes when the transport below is gone.
 """
 
 from __future__ import annotations
@@ -192,11 +193,9 @@ class TLSProtocol(TLSReading, TLSWriting):
         if state == HANDSHAKE:
             self._handshake_failed(ConnectionResetError())
         elif state == OPEN:
-            if self._paused:
-                return True
             self._read()
             if self._state == OPEN:
-                self._end_of_peer()
+                return self._paused or self._end_of_peer()
         elif state == FLUSHING:
             self._seal(all_of_it=True)
             self._shut()
@@ -204,12 +203,14 @@ class TLSProtocol(TLSReading, TLSWriting):
             self._shut()
         return False
 
-    def _end_of_peer(self) -> None:
-        """The socket's end took the place of a close_notify."""
-        self._call_eof_received()
+    def _end_of_peer(self) -> bool:
+        """The socket's end took the place of a close_notify; True keeps the connection open."""
+        if self._call_eof_received():
+            return True
         if self._state == OPEN:
             self._seal(all_of_it=True)
             self._start_shutdown()
+        return False
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_timer()
@@ -275,6 +276,8 @@ class TLSProtocol(TLSReading, TLSWriting):
     # The hard way
 
     def _abort(self, exc: BaseException | None) -> None:
+        # As with a plain connection: the kernel still gets what it takes at once.
+        self._write_now()
         self._state = GONE
         self._stop_timer()
         self._drop_backlog()

@@ -28,9 +28,12 @@ class TLSReading(TLSState):
     __slots__ = ()
 
     def _start_reading_state(self) -> None:
+        self._ahead = []
+        self._ahead_size = 0
         self._paused = False
         self._held_below = False
         self._eof_came = False
+        self._kept_open = False
         self._set_read_buffer_limits()
 
     def _set_app_protocol(self, protocol: asyncio.BaseProtocol | None) -> None:
@@ -59,9 +62,36 @@ class TLSReading(TLSState):
         """After bytes came that nobody wants yet."""
         if self._wants_read:
             self._seal()  # among them may be what OpenSSL waits for
-        if not self._held_below and self._incoming.pending >= self._read_high:
+        if self._transport is None or self._held_below:
+            return
+        if self._incoming.pending + self._ahead_size >= self._read_high:
             self._held_below = True
             self._transport.pause_reading()
+
+    def _read_ahead(self) -> bool:
+        """Decrypts what nobody wants yet, so that OpenSSL can write; False if that failed.
+
+        In a handshake that the peer began anew (renegotiation, up to TLS 1.2) it reads in order to write, and
+        takes data that was under way for an error.
+        """
+        if self._sslobj.version() == "TLSv1.3":
+            return True
+        try:
+            while chunk := self._sslobj.read(RECORD):
+                self._ahead.append(chunk)
+                self._ahead_size += len(chunk)
+        except AGAIN:
+            pass
+        except ssl.SSLError as exc:
+            self._tls_failed(exc)
+            return False
+        return True
+
+    def _tls_failed(self, exc: BaseException) -> None:
+        self._send_outgoing()  # an alert, if it was TLS that failed
+        if isinstance(exc, ssl.SSLError):
+            self._drop_backlog()  # nor does it encrypt any more
+        self._fatal_error(exc, "Fatal error on SSL protocol")
 
     def _let_below_read(self) -> None:
         if self._held_below and self._transport is not None:
@@ -77,8 +107,7 @@ class TLSReading(TLSState):
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            self._send_outgoing()  # an alert, if it was TLS that failed
-            self._fatal_error(exc, "Fatal error on SSL protocol")
+            self._tls_failed(exc)
             return
         if self._transport is None:
             return
@@ -88,8 +117,7 @@ class TLSReading(TLSState):
             self._send_outgoing()
         if self._held_below and not self._paused and self._incoming.pending <= self._read_low:
             self._let_below_read()
-        if ended and self._state == OPEN:
-            self._call_eof_received()
+        if ended and self._state == OPEN and not self._call_eof_received():
             self._start_shutdown()
 
     def _read_chunks(self) -> bool:
@@ -100,6 +128,9 @@ class TLSReading(TLSState):
         failure: ssl.SSLError | None = None
         first = b""
         more: list[bytes] | None = None
+        if self._ahead:
+            more, self._ahead, self._ahead_size = self._ahead, [], 0
+            first = more[0]
         try:
             while True:
                 chunk = read(RECORD)
@@ -129,6 +160,10 @@ class TLSReading(TLSState):
         """Decrypts into the protocol's own buffers; True after the peer's close_notify."""
         sslobj = self._sslobj
         incoming = self._incoming
+        while self._ahead and not self._paused and self._state == OPEN:
+            self._deliver_ahead()
+            if not self._buffered:
+                return self._read_chunks()
         ended = False
         more = True
         while more and not self._paused and self._state == OPEN:
@@ -163,14 +198,34 @@ class TLSReading(TLSState):
                 return ended or self._read_chunks()  # it gave way to another protocol
         return ended
 
-    def _call_eof_received(self) -> None:
+    def _deliver_ahead(self) -> None:
+        chunk = self._ahead.pop(0)
+        view: Any = memoryview(self._protocol.get_buffer(self._ahead_size))
+        if view.format != "B" or view.ndim != 1:
+            view = view.cast("B")
+        count = min(len(view), len(chunk))
+        if not count:
+            raise RuntimeError("get_buffer() returned an empty buffer")
+        view[:count] = chunk[:count]
+        del view  # the protocol may want to resize it
+        if count < len(chunk):
+            self._ahead.insert(0, chunk[count:])
+        self._ahead_size -= count
+        self._protocol.buffer_updated(count)
+
+    def _call_eof_received(self) -> bool:
+        """Tells of the peer's end; True if TLS above goes on, and closes this connection itself."""
         if self._told_of_eof or not self._told_of_connection or self._protocol is None:
-            return
+            return self._kept_open
         self._told_of_eof = True
         try:
             if self._protocol.eof_received():
-                logger.warning("returning true from eof_received() has no effect when using ssl")
+                if isinstance(self._protocol, TLSState):
+                    self._kept_open = True
+                else:
+                    logger.warning("returning true from eof_received() has no effect when using ssl")
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
             self._fatal_error(exc, "Error calling eof_received()")
+        return self._kept_open

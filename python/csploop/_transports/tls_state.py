@@ -25,6 +25,8 @@ AGAIN = (ssl.SSLWantReadError, ssl.SSLSyscallError)
 class TLSState(asyncio.Protocol):
     __slots__ = (
         "__weakref__",
+        "_ahead",
+        "_ahead_size",
         "_app_paused",
         "_app_transport",
         "_write_backlog",
@@ -37,6 +39,7 @@ class TLSState(asyncio.Protocol):
         "_held_below",
         "_high_water",
         "_incoming",
+        "_kept_open",
         "_is_dirty",
         "_loop",
         "_lost",
@@ -79,10 +82,15 @@ class TLSState(asyncio.Protocol):
         _told_of_eof: bool
 
         # reading
+        _ahead: list[bytes]  # decrypted while reading is paused, because OpenSSL could not write else
+        _ahead_size: int
         _buffered: bool
         _paused: bool  # by the protocol above
         _held_below: bool  # the transport below was told to pause reading
         _eof_came: bool
+        _kept_open: (
+            bool  # past the peer's end, by TLS above that holds data which its protocol has yet to take
+        )
         _read_high: int
         _read_low: int
 
@@ -100,7 +108,9 @@ class TLSState(asyncio.Protocol):
         # of one part, used by another
         def _start_shutdown(self) -> None: ...
         def _shut_if_flushed(self) -> None: ...
-        def _end_of_peer(self) -> None: ...
+        def _read_ahead(self) -> bool: ...
+        def _end_of_peer(self) -> bool: ...
         def _send_outgoing(self) -> None: ...
         def _seal(self, all_of_it: bool = ...) -> None: ...
+        def _drop_backlog(self) -> None: ...
         def _fatal_error(self, exc: BaseException, message: str = ...) -> None: ...

@@ -73,14 +73,14 @@ class SSLTransport(_Base):  # type: ignore[misc]
         self._ssl_protocol._resume_reading()
 
     def set_read_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """How many encrypted bytes are kept while reading is paused."""
+        """How many bytes are kept while reading is paused."""
         self._ssl_protocol._set_read_buffer_limits(high, low)
 
     def get_read_buffer_limits(self) -> tuple[int, int]:
         return self._ssl_protocol._read_low, self._ssl_protocol._read_high
 
     def get_read_buffer_size(self) -> int:
-        return self._ssl_protocol._incoming.pending
+        return self._ssl_protocol._incoming.pending + self._ssl_protocol._ahead_size
 
     # Writing
 

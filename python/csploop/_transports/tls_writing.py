@@ -40,6 +40,7 @@ class TLSWriting(TLSState):
         self._transport = transport
         if type(transport) is StreamTransport and transport._loop is self._loop:
             self._stream = transport
+            transport._above = self
         # start_tls may come while the plain protocol was paused.
         self._below_paused = bool(getattr(transport, "_protocol_paused", False))
 
@@ -85,6 +86,8 @@ class TLSWriting(TLSState):
 
     def _encrypt(self) -> bytes:
         """The next piece of the backlog, encrypted, after whatever TLS itself has to say."""
+        if self._paused and self._incoming.pending and not self._read_ahead():
+            return b""
         piece = self._next_piece()
         try:
             count = self._sslobj.write(piece)
@@ -122,6 +125,7 @@ class TLSWriting(TLSState):
 
     def _seal(self, all_of_it: bool = False) -> None:
         """Encrypts and hands down what the transport below takes; all of it before it is closed."""
+        self._is_dirty = False
         backlog = self._write_backlog
         while backlog and (all_of_it or not self._below_paused) and self._transport is not None:
             data = self._encrypt()
@@ -142,8 +146,11 @@ class TLSWriting(TLSState):
         self._write_buffer_size = 0
 
     def _write_now(self) -> None:
-        """Before somebody looks at how much waits: what could be sent does not count as waiting."""
-        if self._is_dirty and self._state == OPEN and not self._below_paused:
+        """Encrypts now what else would wait for the turn's end.
+
+        Before somebody looks at how much waits, here or below, and before the connection ends.
+        """
+        if self._is_dirty and self._state == OPEN and self._write_backlog and not self._below_paused:
             self._seal()
 
     # Flow control from below, and to above

@@ -41,6 +41,11 @@ class Writing(StreamState):
         if queued > self._room:
             self._over_room()
 
+    def _settle(self) -> None:
+        """Before somebody looks at what was written, or ends it: what TLS holds back comes down now."""
+        if self._above is not None:
+            self._above._write_now()
+
     def writelines(self, list_of_data: Any) -> None:
         if self._refuses:
             self._refuse("writelines()", "writelines", bool(list_of_data))
@@ -92,6 +97,7 @@ class Writing(StreamState):
             self._finish_close()
 
     def get_write_buffer_size(self) -> int:
+        self._settle()
         if self._backlog and not self._closing and self._sock is not None:
             self._backlog = self._unsent()
         return self._queued + self._backlog
@@ -106,6 +112,7 @@ class Writing(StreamState):
     def write_eof(self) -> None:
         if self._closing or self._eof:
             return
+        self._settle()
         self._eof = self._refuses = True
         self._loop._ops.append((self._id, OP_SHUTDOWN, 0))
 
@@ -113,6 +120,7 @@ class Writing(StreamState):
         """asyncio's sendfile waits for this before it uses the socket."""
         if self._empty_waiter is not None:
             raise RuntimeError("Empty waiter is already set")
+        self._settle()
         if self._queued:
             self._loop._flush()
         self._empty_waiter = self._loop.create_future()

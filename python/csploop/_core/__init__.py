@@ -1,0 +1,1 @@
+"""The parts of `csploop.lowlevel`, one concept each."""
