@@ -17,6 +17,7 @@ except ImportError as exc:
     raise ImportError("csploop.csp needs csp: pip install csploop[csp]", name="csp") from None
 
 from csploop.csp._run import get_csp_asyncio_loop as get_csp_asyncio_loop
+from csploop.csp._run import hold as hold
 from csploop.csp._run import is_csp_asyncio_mode as is_csp_asyncio_mode
 from csploop.csp._run import now as now
 from csploop.csp._run import stop_engine as stop_engine
@@ -25,6 +26,7 @@ from csploop.csp._running import run_on_thread as run_on_thread
 
 __all__ = [
     "get_csp_asyncio_loop",
+    "hold",
     "is_csp_asyncio_mode",
     "now",
     "run",
