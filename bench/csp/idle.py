@@ -3,8 +3,8 @@
 
     python bench/csp/idle.py --seconds 60
 
-The loop has a listening server and a timer for the end. Wake-ups: ticks of the pump, what the watching thread got,
-and how often the kernel made any thread of the process sleep, of which each must have been awake before.
+The loop has a listening server and a timer for the end. Wake-ups: ticks of the pump, what the watching thread
+got, and how often a thread of the process went to sleep, which each must have been awake to do.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A simulated year: 1,000 coroutines sleep 1,000 times each; twice, and the output must be the same to the byte.
+"""A simulated year: 1,000 coroutines sleep 1,000 times each; twice, and the output must be byte-equal.
 
     python bench/csp/simulated_year.py              # each coroutine has a rhythm of its own
-    python bench/csp/simulated_year.py --together   # all sleep equally long: a thousand timers due at one time
+    python bench/csp/simulated_year.py --together   # all sleep equally long: 1,000 timers due at one time
 
 Exit status 1 if the two outputs differ.
 """

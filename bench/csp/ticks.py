@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""From a coroutine to a tick in a csp graph: latency and throughput, with the loop on the engine's thread and beside it.
+"""From a coroutine to a tick in a csp graph: latency and throughput, on the engine's thread and beside it.
 
     python bench/csp/ticks.py                     # both modes
     python bench/csp/ticks.py --samples 5000 --values 500000
 
-Latency: a coroutine wakes every millisecond and emits the time; a node takes the difference. Throughput: a coroutine
-emits values as fast as it can, a turn of the loop for every hundred, until the last has ticked.
+Latency: a coroutine wakes every millisecond and emits the time; a node takes the difference. Throughput: a
+coroutine emits values as fast as it can, a turn of the loop for every hundred, until the last has ticked.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ import threading
 import time
 from datetime import timedelta
 
-import csp
 import csploop.csp
 import pytest
 from support.graphs import REALTIME, SIMULATED, START, fed_by, run_feed
@@ -185,24 +184,3 @@ def test_in_an_asyncio_program_the_run_ends_and_asyncio_raises():
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(main())
     thread.join()
-
-
-def test_csps_own_run_still_ends_afterwards():
-    """csp's handler is in its place again: its engine notices a signal that Python code never sees."""
-    run_feed(lambda run, emitter: asyncio.sleep(0), realtime=True, endtime=timedelta(seconds=0.01))
-    seen = []
-
-    @csp.node
-    def interrupt(x: csp.ts[bool]):
-        if csp.ticked(x):
-            seen.append(True)
-            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
-
-    try:
-        csp.run(lambda: interrupt(csp.const(True)), realtime=True, endtime=timedelta(seconds=15))
-    except KeyboardInterrupt:
-        seen.append("raised")
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.join()
-    assert seen[0] is True
