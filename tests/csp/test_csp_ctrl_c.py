@@ -156,6 +156,25 @@ def test_at_any_moment_nothing_hangs(kind):
         assert interrupted
 
 
+@pytest.mark.parametrize("kind", ["realtime", "background"])
+def test_runs_in_runs_all_end(kind, csps_handler):
+    ready = threading.Event()
+
+    async def inner(run, emitter):
+        asyncio.get_running_loop().call_later(0.05, ready.set)
+        await asyncio.get_running_loop().create_future()
+
+    @csp.node
+    def nest(x: csp.ts[bool]):
+        if csp.ticked(x):
+            run_feed(inner, **KINDS[kind])
+
+    thread = interrupt_when(ready)
+    with pytest.raises(KeyboardInterrupt):
+        csploop.csp.run(lambda: nest(csp.const(True)), **REALTIME)
+    thread.join()
+
+
 def test_a_coroutines_own_handler_replaces_it():
     async def feed(run, emitter):
         caught = asyncio.Event()
