@@ -10,6 +10,7 @@ import threading
 import time
 from datetime import timedelta
 
+import csp
 import csploop.csp
 import pytest
 from support.graphs import REALTIME, SIMULATED, START, fed_by, run_feed
