@@ -17,7 +17,6 @@ from datetime import timedelta
 import csp
 from csp import ts
 from csp.impl.genericpushadapter import GenericPushAdapter
-
 from csploop.csp._bridges import AsyncioBridge
 
 
@@ -109,7 +108,11 @@ def main() -> None:
     parser.add_argument("--values", type=int, default=500_000)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    cases = {"GenericPushAdapter.push_tick": bare, "bridge.push": bridged, "bridge.push_many(100)": bridged_many}
+    cases = {
+        "GenericPushAdapter.push_tick": bare,
+        "bridge.push": bridged,
+        "bridge.push_many(100)": bridged_many,
+    }
     rates: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(options.rounds):
         for name, measure in cases.items():

@@ -1,6 +1,6 @@
 """Records a second from a C thread to NumPy batches in a csp graph, through a RecordBridge.
 
-    python bench/csp/bridge_records.py [--records N] [--rounds N]
+python bench/csp/bridge_records.py [--records N] [--rounds N]
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ import time
 from datetime import timedelta
 
 import csp
+import csploop.csp
 import numpy as np
 from csp import ts
-from producer import RECORD, Producer
-
-import csploop.csp
 from csploop.csp._bridges import RecordBridge
+from producer import RECORD, Producer
 
 
 @csp.node

@@ -11,9 +11,8 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from harness.native import compile_program, csploop_flags  # noqa: E402
-
 from csploop._ffi import library_path  # noqa: E402
+from harness.native import compile_program, csploop_flags  # noqa: E402
 
 __all__ = ["RECORD", "Producer"]
 
@@ -28,7 +27,12 @@ def library() -> ctypes.CDLL:
         flags = ["-shared", "-fPIC", "-pthread", *csploop_flags(library_path(), None)]
         _library = ctypes.CDLL(str(compile_program("bridge_producer", [HERE / "bridge_producer.c"], flags)))
         _library.producer_start.restype = ctypes.c_void_p
-        _library.producer_start.argtypes = [ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint32]
+        _library.producer_start.argtypes = [
+            ctypes.c_uint64,
+            ctypes.c_uint64,
+            ctypes.c_uint64,
+            ctypes.c_uint32,
+        ]
         _library.producer_join.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64)]
     return _library
 

@@ -3,14 +3,13 @@
     bridge = AsyncioBridge(float, "prices")
     bridge.start()
     runner = csp.run_on_thread(graph, realtime=True, ...)      # the graph uses bridge.adapter.out()
-    bridge.wait_for_adapter()
-    bridge.call_later(0.5, bridge.push, 101.25)
+    bridge.wait_for_adapter() bridge.call_later(0.5, bridge.push, 101.25)
     ...
     bridge.stop()
 
 In simulation (realtime=False) engine time takes the place of the clock: what was to be called is called on
-the engine's thread, at its engine time, and `push` ticks at that time. An exception in such a call ends the run,
-as one in a node does; in realtime it goes to the loop's exception handler.
+the engine's thread, at its engine time, and `push` ticks at that time. An exception in such a call ends the
+run, as one in a node does; in realtime it goes to the loop's exception handler.
 
 Threads: all methods are for any thread, but for what they say. Owner of the loop: its thread, until `stop`.
 """
@@ -19,19 +18,19 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import threading
 import time
 from collections.abc import Coroutine, Iterable
-from contextvars import copy_context
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
-from csploop.csp._bridges.calls import ENGINE, LOOP, BridgeHandle, Calls
+from csploop.csp._bridges.calls import BridgeHandle
 from csploop.csp._bridges.channel import BridgeStats, Channel
 from csploop.csp._bridges.checks import checker
 from csploop.csp._bridges.loop_thread import LoopThread
-from csploop.csp._bridges.port import AT_ONCE, BridgeAdapter, Port
+from csploop.csp._bridges.moments import AT_ONCE, as_utc, span, utc_now
+from csploop.csp._bridges.port import BridgeAdapter
+from csploop.csp._bridges.scheduling import Scheduling
 from csploop.csp._times import to_microseconds
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ T = TypeVar("T")
 CAPACITY = 65536
 
 
-class AsyncioBridge:
+class AsyncioBridge(Scheduling):
     """Values and calls from asyncio into a graph.
 
     adapter_type: what csp type the values have; `push` checks it.
@@ -63,19 +62,9 @@ class AsyncioBridge:
         overflow: str = "block",
         keep: bool = False,
     ) -> None:
-        self._name = name
         self._check = checker(adapter_type, name)
-        self._channel = Channel(capacity, overflow, keep)
-        self._port = Port(self, self._channel, adapter_type, name)
+        super().__init__(adapter_type, name, Channel(capacity, overflow, keep))
         self._adapter = BridgeAdapter(self._port, self.push)
-        self._calls = Calls(self._drop_call)
-        self._lock = threading.RLock()
-        self._thread: LoopThread | None = None
-        self._started = False
-        self._start_time: datetime | None = None
-        self._given_start: datetime | None = None
-        # In simulation, coroutines that were given before the graph ran.
-        self._early: list[tuple[Coroutine[Any, Any, Any], concurrent.futures.Future[Any]]] = []
 
     # Life.
 
@@ -91,7 +80,8 @@ class AsyncioBridge:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that runs callbacks now: the run's in simulation, else the background one. None: not started."""
+        """The loop that runs callbacks now: the run's in simulation, else the background one. None: not
+        started."""
         if self._port.live and self._port.simulated:
             run = self._port.run
             return None if run is None else run.loop
@@ -103,9 +93,9 @@ class AsyncioBridge:
 
         start_time: what `call_at_offset` and `elapsed_since_start` count from (naive times are UTC). Default:
         now; in simulation, when the engine's time begins.
-        realtime: False says beforehand that the graph will run in simulation. Then there is no thread, and all
-        calls and coroutines wait for the engine, whose time may lie in the past. Without that word, those move
-        to the engine that were not due before it started.
+        realtime: False says beforehand that the graph will run in simulation. Then there is no thread, and
+        all calls and coroutines wait for the engine, whose time may lie in the past. Without that word, those
+        move to the engine that were not due before it started.
         """
         if start_time is not None:
             start_time = as_utc(start_time, "start_time")
@@ -163,15 +153,16 @@ class AsyncioBridge:
         """Makes a value tick in the graph, in a cycle of its own. False, and not taken: no graph runs.
 
         From any thread; in simulation, from the engine's thread, or from others when csploop.csp.run() runs
-        the graph. TypeError for a value of another type. A full bridge does what its policy says; RuntimeError
-        instead of waiting for room on the engine's own thread.
+        the graph. TypeError for a value of another type. A full bridge does what its policy says;
+        RuntimeError instead of waiting for room on the engine's own thread.
         """
         if self._check is not None:
             self._check(value)
         return self._channel.push(value)
 
     def push_many(self, values: Iterable[Any]) -> int:
-        """Pushes many values for little more than the price of one; returns how many were taken, the first ones.
+        """Pushes many values for little more than the price of one; returns how many were taken, the first
+        ones.
 
         Nothing is taken if one of them has the wrong type. With "fail", what has no room is not taken.
         """
@@ -197,7 +188,8 @@ class AsyncioBridge:
         return self._channel.stats()
 
     def wait_for_adapter(self, timeout: float | None = None) -> bool:
-        """Waits (seconds; None: for ever) until a graph has taken the adapter in since `start`; whether it has.
+        """Waits (seconds; None: for ever) until a graph has taken the adapter in since `start`; whether it
+        has.
 
         Also True when that graph has ended since. `stop` ends the wait.
         """
@@ -210,15 +202,16 @@ class AsyncioBridge:
         return self._call(AT_ONCE, callback, args)
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> BridgeHandle:
-        """Calls it after a delay (seconds). In realtime a length of time, which no change of the clock alters.
+        """Calls it after a delay (seconds). In realtime a length of time, which no change of the clock
+        alters.
 
         ValueError for a negative delay or none that is a number; one beyond csp's times never comes.
         """
         return self._call(span(delay), callback, args)
 
     def call_at(self, when: datetime, callback: Callable[..., object], *args: Any) -> BridgeHandle:
-        """Calls it at a time (naive: UTC), at once if that is past. In realtime it follows every change of the
-        wall clock; in simulation it is engine time."""
+        """Calls it at a time (naive: UTC), at once if that is past. In realtime it follows every change of
+        the wall clock; in simulation it is engine time."""
         return self._call(as_utc(when, "when"), callback, args)
 
     def call_at_offset(self, offset: timedelta, callback: Callable[..., object], *args: Any) -> BridgeHandle:
@@ -231,8 +224,8 @@ class AsyncioBridge:
         return self._call(self._base() + offset, callback, args, offset=offset)
 
     def call_at_engine(self, when: datetime, callback: Callable[..., object], *args: Any) -> BridgeHandle:
-        """Calls it on the engine's thread, in the cycle whose csp.now() is `when` (naive: UTC); in the next one
-        if that is past. Before the graph runs, it waits for it. An exception in it ends the run."""
+        """Calls it on the engine's thread, in the cycle whose csp.now() is `when` (naive: UTC); in the next
+        one if that is past. Before the graph runs, it waits for it. An exception in it ends the run."""
         handle = self._new_handle(as_utc(when, "when"), callback, args)
         self._to_engine(handle)
         return handle
@@ -257,8 +250,8 @@ class AsyncioBridge:
     # Time.
 
     def now(self) -> datetime:
-        """The engine's time, naive UTC as csp.now(). In realtime, off the engine's thread, that is the wall clock;
-        after a simulation its last time."""
+        """The engine's time, naive UTC as csp.now(). In realtime, off the engine's thread, that is the wall
+        clock; after a simulation its last time."""
         port = self._port
         if port.in_engine or port.simulated:
             now = port.now()
@@ -277,209 +270,3 @@ class AsyncioBridge:
         if self._start_time is None:
             raise RuntimeError(f"{self._name} has not been started")
         return self.now() - self._base()
-
-    # Inside.
-
-    def _require_started(self, what: str) -> None:
-        if not self._started:
-            raise RuntimeError(f"{what}() needs a bridge that is started: {self._name} is not")
-
-    def _in_simulation(self) -> bool:
-        return self._port.live and self._port.simulated is True
-
-    def _base(self) -> datetime:
-        assert self._start_time is not None
-        return self._start_time
-
-    def _new_handle(
-        self, when: datetime | timedelta, callback: Callable[..., object], args: tuple[Any, ...]
-    ) -> BridgeHandle:
-        if not callable(callback):
-            raise TypeError(f"a callback must be callable, not {type(callback).__name__}")
-        self._require_started("a call")
-        return BridgeHandle(self._calls, when, callback, args, copy_context())
-
-    def _call(
-        self,
-        when: datetime | timedelta,
-        callback: Callable[..., object],
-        args: tuple[Any, ...],
-        offset: timedelta | None = None,
-    ) -> BridgeHandle:
-        handle = self._new_handle(when, callback, args)
-        handle._offset = offset
-        with self._lock:
-            self._require_started("a call")
-            thread = self._thread
-            if thread is None or self._in_simulation():
-                self._to_engine(handle)
-                return handle
-            self._calls.add(handle, LOOP)
-            if isinstance(when, timedelta) and not when:
-                handle._inner = thread.call(self._run_in_loop, handle)
-                return handle
-            deadline = thread.loop.time() + when.total_seconds() if isinstance(when, timedelta) else when
-            if thread.is_current:
-                self._arm(thread, handle, deadline)
-            else:
-                thread.call(self._arm, thread, handle, deadline)
-        return handle
-
-    def _to_engine(self, handle: BridgeHandle) -> None:
-        self._calls.add(handle, ENGINE)
-        try:
-            self._port.at(handle._when, handle)
-        except BaseException:
-            self._calls.cancel(handle)
-            raise
-
-    def _arm(self, thread: LoopThread, handle: BridgeHandle, deadline: float | datetime) -> None:
-        """On the loop's thread."""
-        if handle.done() or handle._home != LOOP:
-            return
-        if isinstance(deadline, datetime):
-            wall_ns = to_microseconds(deadline) * 1000
-            handle._inner = thread.loop._call_at_wall(wall_ns, self._run_in_loop, handle)
-        else:
-            handle._inner = thread.loop.call_at(deadline, self._run_in_loop, handle)
-
-    def _run_in_loop(self, handle: BridgeHandle) -> None:
-        self._calls.run(handle, LOOP)
-
-    def _run_call(self, handle: BridgeHandle) -> None:
-        self._calls.run(handle, ENGINE)
-
-    def _drop_call(self, handle: BridgeHandle) -> None:
-        if handle._home == ENGINE:
-            self._port.drop(handle)
-            return
-        thread = self._thread
-        if thread is None:
-            return
-        try:
-            thread.call(self._disarm, handle)
-        except RuntimeError:
-            if not thread.loop.is_closed():
-                raise
-
-    @staticmethod
-    def _disarm(handle: BridgeHandle) -> None:
-        inner, handle._inner = handle._inner, None
-        if inner is not None:
-            inner.cancel()
-
-    def _run_simulated(self, coro: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        if self._port.live:
-            return asyncio.run_coroutine_threadsafe(coro, self._engine_loop())
-        future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        self._early.append((coro, future))
-        return future
-
-    def _engine_loop(self) -> asyncio.AbstractEventLoop:
-        run = self._port.run
-        if run is None:
-            raise RuntimeError(
-                "in simulation coroutines live in engine time, for which csploop.csp.run() must run the graph"
-            )
-        return run.loop
-
-    def _start_early(self) -> None:
-        """The coroutines that waited for the engine."""
-        early, self._early = self._early, []
-        if not early:
-            return
-        loop = self._engine_loop()
-        for coro, future in early:
-            if future.set_running_or_notify_cancel():
-                _chain(asyncio.run_coroutine_threadsafe(coro, loop), future)
-            else:
-                coro.close()
-
-    # What the graph tells.
-
-    def _graph_started(self) -> None:
-        """On the engine's thread. In simulation all that waits for its time moves to the engine's clock."""
-        port = self._port
-        with self._lock:
-            if not port.simulated:
-                if self._started and self._thread is None:
-                    raise RuntimeError(f"{self._name} was started for simulation, and its graph runs in realtime")
-                for handle in self._calls.pending():
-                    if handle._home == ENGINE:
-                        port.at(handle._when, handle)
-                return
-            if self._started and self._given_start is None:
-                self._start_time = port.now()
-            self._start_early()
-            for handle in self._calls.move(ENGINE):
-                inner = handle._inner
-                if inner is not None and self._thread is not None:
-                    self._thread.call(inner.cancel)
-                handle._inner = None
-                if handle._offset is not None:
-                    handle._when = self._base() + handle._offset
-                port.at(handle._when, handle)
-
-    def _graph_stopped(self) -> None:
-        """What the engine was to call and has not reached is dropped."""
-        for handle in self._calls.pending():
-            if handle._home == ENGINE:
-                self._calls.cancel(handle)
-
-    def _close(self) -> None:
-        self._port.end_waits()
-        self._channel.close()
-        self._calls.cancel_all()
-        early, self._early = self._early, []
-        for coro, future in early:
-            coro.close()
-            future.cancel()
-
-    def _loop_ends(self) -> None:
-        """On the loop's thread, whoever stopped the loop."""
-        with self._lock:
-            self._started = False
-        self._close()
-
-
-def _chain(source: concurrent.futures.Future[Any], target: concurrent.futures.Future[Any]) -> None:
-    """The target ends as the source does."""
-
-    def copy(done: concurrent.futures.Future[Any]) -> None:
-        if done.cancelled():
-            target.set_exception(concurrent.futures.CancelledError())
-        elif (exc := done.exception()) is not None:
-            target.set_exception(exc)
-        else:
-            target.set_result(done.result())
-
-    source.add_done_callback(copy)
-
-
-def utc_now() -> datetime:
-    return datetime.now(timezone.utc).replace(tzinfo=None)
-
-
-def as_utc(when: datetime, what: str) -> datetime:
-    """Naive UTC. TypeError for what is no datetime."""
-    if not isinstance(when, datetime):
-        raise TypeError(f"{what} must be a datetime, not {type(when).__name__}")
-    if when.tzinfo is not None:
-        when = when.astimezone(timezone.utc).replace(tzinfo=None)
-    return when
-
-
-# csp's own times end in 2261.
-LONGEST = timedelta(days=365 * 230)
-
-
-def span(delay: float) -> timedelta:
-    """Seconds as a span, rounded up to microseconds. ValueError for what is negative or NaN."""
-    if isinstance(delay, timedelta):
-        raise TypeError("a delay is a number of seconds; call_at_offset takes a timedelta")
-    if not delay >= 0:
-        raise ValueError(f"a delay cannot be negative: {delay}")
-    if delay >= LONGEST.total_seconds():
-        return LONGEST
-    whole = timedelta(seconds=delay)
-    return whole if whole.total_seconds() >= delay else whole + timedelta(microseconds=1)

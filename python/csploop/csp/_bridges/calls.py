@@ -1,4 +1,5 @@
-"""Calls that wait for their time: asked for from any thread, kept until they run, are cancelled or are dropped.
+"""Calls that wait for their time: asked for from any thread, kept until they run, are cancelled or are
+dropped.
 
 A call belongs to one clock at a time: the loop's in realtime, the engine's once the bridge's graph runs in
 simulation. What was asked for before that moves over, and only its present home may run it.
@@ -20,7 +21,18 @@ ENGINE = "engine"
 class BridgeHandle:
     """A call that a bridge was asked for. Its methods are for any thread."""
 
-    __slots__ = ("_args", "_callback", "_calls", "_cancelled", "_context", "_home", "_inner", "_offset", "_serial", "_when")
+    __slots__ = (
+        "_args",
+        "_callback",
+        "_calls",
+        "_cancelled",
+        "_context",
+        "_home",
+        "_inner",
+        "_offset",
+        "_serial",
+        "_when",
+    )
 
     def __init__(
         self,

@@ -55,6 +55,7 @@ class Channel:
         self._engine_thread = 0
         self._signaled = False
         self._closed = False
+        self._taking = keep
         self._blocking = 0
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._pushed = self._drained = self._dropped = self._refused = self._blocked = self._wakes = 0
@@ -64,14 +65,15 @@ class Channel:
     def push(self, value: Any) -> bool:
         """bench: bridge.py. False: there is no graph. What a full channel does is its policy."""
         with self.lock:
-            if not self._taking() or (len(self._values) >= self._capacity and not self._make_room()):
+            values = self._values
+            if not self._taking or (len(values) >= self._capacity and not self._make_room()):
                 self._refused += 1
                 return False
             if not self._signaled:
                 self._tell()  # first, because it may refuse; nobody takes before the lock is free
-            self._values.append(value)
+            values.append(value)
             self._pushed += 1
-        return True
+            return True
 
     def push_many(self, values: Sequence[Any]) -> int:
         """How many were taken, the first ones; with "fail" it is the count that tells, and no exception."""
@@ -79,7 +81,7 @@ class Channel:
         total = len(values)
         with self.lock:
             while taken < total:
-                if not self._taking():
+                if not self._taking:
                     break
                 room = self._capacity - len(self._values)
                 if room <= 0:
@@ -98,7 +100,7 @@ class Channel:
     async def wait_for_room(self) -> None:
         """Returns at once unless the channel is full; then when it is half empty, or takes no more."""
         with self.lock:
-            if len(self._values) < self._capacity or not self._taking():
+            if len(self._values) < self._capacity or not self._taking:
                 return
             loop = asyncio.get_running_loop()
             future: asyncio.Future[None] = loop.create_future()
@@ -114,7 +116,7 @@ class Channel:
     def offer(self, value: Any) -> bool | None:
         """As push, but None where there is no room, whatever the policy."""
         with self.lock:
-            if not self._taking():
+            if not self._taking:
                 self._refused += 1
                 return False
             if len(self._values) >= self._capacity:
@@ -129,12 +131,14 @@ class Channel:
         """No more is taken; what is inside is dropped, who waits for room is told."""
         with self.lock:
             self._closed = True
+            self._look()
             self._drop_rest()
             self._wake_waiting()
 
     def reopen(self) -> None:
         with self.lock:
             self._closed = False
+            self._look()
 
     def stats(self) -> BridgeStats:
         with self.lock:
@@ -155,6 +159,7 @@ class Channel:
         with self.lock:
             self._signal = signal
             self._engine_thread = threading.get_ident()
+            self._look()
             if self._values:
                 self._tell()
 
@@ -162,6 +167,7 @@ class Channel:
         with self.lock:
             self._signal = None
             self._engine_thread = 0
+            self._look()
             self._signaled = False
             if not self._keep:
                 self._drop_rest()
@@ -186,8 +192,9 @@ class Channel:
 
     # Under the lock.
 
-    def _taking(self) -> bool:
-        return not self._closed and (self._keep or self._signal is not None)
+    def _look(self) -> None:
+        """Whether values are taken now."""
+        self._taking = not self._closed and (self._keep or self._signal is not None)
 
     def _tell(self) -> None:
         if self._signal is None:
@@ -213,12 +220,12 @@ class Channel:
         self._blocking += 1
         try:
             while len(self._values) >= self._capacity:
-                if not self._taking():
+                if not self._taking:
                     return False
                 self._room.wait()
         finally:
             self._blocking -= 1
-        return self._taking()
+        return self._taking
 
     def _drop_rest(self) -> None:
         self._dropped += len(self._values)

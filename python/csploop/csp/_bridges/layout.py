@@ -19,7 +19,7 @@ def record_dtype(layout: Any) -> np.dtype[Any]:
     """The dtype of a record: given as such, or as a csp.Struct's fields with a C compiler's alignment."""
     if isinstance(layout, type) and issubclass(layout, csp.Struct):
         fields = []
-        for name, typ in layout.metadata().items():
+        for name, typ in metadata_of(layout).items():
             if typ not in FIELDS:
                 raise TypeError(
                     f"{layout.__name__}.{name} has no fixed layout of its own: give the dtype and struct="
@@ -35,11 +35,17 @@ def record_dtype(layout: Any) -> np.dtype[Any]:
     return dtype
 
 
+def metadata_of(struct: Any) -> dict[str, Any]:
+    """The fields' types by name."""
+    found: dict[str, Any] = struct.metadata()
+    return found
+
+
 def struct_maker(dtype: np.dtype[Any], struct: Any) -> Callable[[Any], list[Any]]:
     """Makes a batch a list of structs; each field of the struct that the record has is set."""
     if not (isinstance(struct, type) and issubclass(struct, csp.Struct)):
         raise TypeError(f"struct must be a csp.Struct type, not {struct!r}")
-    metadata = struct.metadata()
+    metadata = metadata_of(struct)
     names = [name for name in dtype.names or () if name in metadata]
     if not names:
         raise TypeError(f"{struct.__name__} and the records have no field in common")

@@ -1,6 +1,7 @@
 """LoopThread: a csploop loop that runs in a thread of its own, from `start` to `stop`.
 
-The thread owns the loop and closes it at its end, whoever asked for that end: `stop`, or the loop's own stop().
+The thread owns the loop and closes it at its end, whoever asked for that end: `stop`, or the loop's own
+stop().
 It is a daemon, so that a callback which never returns does not keep the process alive.
 """
 

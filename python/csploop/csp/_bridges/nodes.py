@@ -33,7 +33,9 @@ class BridgeWake(PushInputAdapter):
         self._port._input_stopped()
 
 
-bridge_wake = py_push_adapter_def("csploop_bridge_wake", BridgeWake, ts[bool], force_memoize=True, port=object)
+bridge_wake = py_push_adapter_def(
+    "csploop_bridge_wake", BridgeWake, ts[bool], force_memoize=True, port=object
+)
 
 
 @csp.node(force_memoize=True, name="csploop_bridge")

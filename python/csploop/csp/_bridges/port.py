@@ -137,7 +137,8 @@ class Port:
                 self._errands.append(handle)
 
     def drop(self, handle: BridgeHandle) -> None:
-        """A cancelled call: its alarm need not fire, where that can be prevented. It does nothing if it does."""
+        """A cancelled call: its alarm need not fire, where that can be prevented. It does nothing if it
+        does."""
         with self._lock:
             inner, handle._inner = handle._inner, None
             if inner is not None and self.in_engine and self._cancel is not None:
@@ -238,7 +239,7 @@ class Port:
                 self._run.in_engine(self._again_in_engine)
             else:
                 raise RuntimeError(
-                    "in simulation csp takes nothing from other threads: run the graph with csploop.csp.run(), "
+                    "in simulation csp takes nothing from other threads: use csploop.csp.run(), "
                     "or push from callbacks of the bridge, which run on the engine's thread"
                 )
 

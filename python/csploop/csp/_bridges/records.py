@@ -1,15 +1,15 @@
 """RecordBridge: fixed structs from threads of C, C++ or anything, as NumPy arrays in a csp graph.
 
     bridge = RecordBridge(np.dtype([("time", "M8[ns]"), ("price", "f8"), ("size", "i8")]), "trades")
-    start_feed(bridge.address)          # C: csploop_bridge_push((csploop_bridge_t *)address, &trade, sizeof trade)
-    ... in the graph: batches = bridge.out()           ts[np.ndarray], one tick for all that has come
+    start_feed(bridge.address)          # C: csploop_bridge_push((csploop_bridge_t *)address, &trade, sizeof
+    trade) ... in the graph: batches = bridge.out()           ts[np.ndarray], one tick for all that has come
 
-Records go through the core's lock-free ring (csploop/bridge.h) and never through Python one by one: a batch is
-one copy into an array that NumPy owns. The engine is told by the core's descriptor: the run's loop watches it
-(csploop.csp.run), or a thread that sleeps on it.
+Records go through the core's lock-free ring (csploop/bridge.h) and never through Python one by one: a batch
+is one copy into an array that NumPy owns. The engine is told by the core's descriptor: the run's loop
+watches it (csploop.csp.run), or a thread that sleeps on it.
 
-Owner: whoever made it, until `close`. The engine's thread drains; pushes are for any thread. A C producer that
-may outlive `close` holds a reference of its own (csploop_bridge_ref).
+Owner: whoever made it, until `close`. The engine's thread drains; pushes are for any thread. A C producer
+that may outlive `close` holds a reference of its own (csploop_bridge_ref).
 """
 
 from __future__ import annotations
@@ -129,11 +129,13 @@ class RecordBridge:
 
     @property
     def address(self) -> int:
-        """The csploop_bridge_t's, for producers in C. Good until `close`, and beyond for who holds a reference."""
+        """The csploop_bridge_t's, for producers in C. Good until `close`, and beyond for who holds a
+        reference."""
         return int(ffi.cast("uintptr_t", self._bridge))
 
     def push(self, record: Any) -> bool:
-        """One record: a tuple, a numpy.void or bytes. False: not taken, for want of room ("fail") or closed."""
+        """One record: a tuple, a numpy.void or bytes. False: not taken, for want of room ("fail") or
+        closed."""
         if isinstance(record, (bytes, bytearray)):
             if len(record) != self._dtype.itemsize:
                 raise ValueError(f"a record has {self._dtype.itemsize} bytes, not {len(record)}")
