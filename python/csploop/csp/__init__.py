@@ -16,11 +16,11 @@ except ImportError as exc:
         raise
     raise ImportError("csploop.csp needs csp: pip install csploop[csp]", name="csp") from None
 
-from csploop.csp._run import get_csp_asyncio_loop as get_csp_asyncio_loop
-from csploop.csp._run import hold as hold
-from csploop.csp._run import is_csp_asyncio_mode as is_csp_asyncio_mode
-from csploop.csp._run import now as now
-from csploop.csp._run import stop_engine as stop_engine
+from csploop.csp._api import get_csp_asyncio_loop as get_csp_asyncio_loop
+from csploop.csp._api import hold as hold
+from csploop.csp._api import is_csp_asyncio_mode as is_csp_asyncio_mode
+from csploop.csp._api import now as now
+from csploop.csp._api import stop_engine as stop_engine
 from csploop.csp._running import run as run
 from csploop.csp._running import run_on_thread as run_on_thread
 
