@@ -95,7 +95,7 @@ class BidirectionalBridge(AsyncioBridge):
         if self._in_simulation():
             result = callback(event)  # what it raises ends the run
             if inspect.iscoroutine(result):
-                self._keep(self._engine_loop().create_task(result))
+                self._engine_run().in_loop(self._start_task, result)
             return
         loop = asyncio.get_running_loop()
         try:
@@ -106,9 +106,11 @@ class BidirectionalBridge(AsyncioBridge):
             )
             return
         if inspect.iscoroutine(result):
-            self._keep(loop.create_task(result))
+            self._start_task(result)
 
-    def _keep(self, task: asyncio.Task[Any]) -> None:
+    def _start_task(self, coro: Any) -> None:
+        """On the loop that runs it."""
+        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(coro)
         self._event_tasks.add(task)
         task.add_done_callback(self._event_tasks.discard)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
+from asyncio import futures
 from collections.abc import Coroutine
 from contextvars import copy_context
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from csploop.csp._bridges.calls import ENGINE, LOOP, BridgeHandle, Calls
 from csploop.csp._bridges.channel import Channel
 from csploop.csp._bridges.loop_thread import LoopThread
 from csploop.csp._bridges.port import Port
+from csploop.csp._run import Run
 from csploop.csp._times import to_microseconds
 
 __all__ = ["Scheduling"]
@@ -130,31 +132,46 @@ class Scheduling:
             inner.cancel()
 
     def _run_simulated(self, coro: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        if self._port.live:
-            return asyncio.run_coroutine_threadsafe(coro, self._engine_loop())
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        self._early.append((coro, future))
+        if self._port.live:
+            self._spawn(coro, future)
+        else:
+            self._early.append((coro, future))
         return future
 
-    def _engine_loop(self) -> asyncio.AbstractEventLoop:
+    def _engine_run(self) -> Run:
         run = self._port.run
         if run is None:
             raise RuntimeError(
                 "in simulation coroutines live in engine time, for which csploop.csp.run() must run the graph"
             )
-        return run.loop
+        return run
+
+    def _spawn(self, coro: Coroutine[Any, Any, T], future: concurrent.futures.Future[T]) -> None:
+        """Runs it on the run's loop; from any thread. From the engine's, it starts in a following cycle."""
+        run = self._engine_run()
+
+        def start() -> None:
+            try:
+                # As asyncio.run_coroutine_threadsafe, which takes the way of other threads.
+                futures._chain_future(run.loop.create_task(coro), future)  # type: ignore[attr-defined]
+            except BaseException as exc:
+                coro.close()
+                future.set_exception(exc)
+                raise
+
+        run.in_loop(start)
 
     def _start_early(self) -> None:
         """The coroutines that waited for the engine."""
+        if self._early:
+            self._engine_run()
         early, self._early = self._early, []
-        if not early:
-            return
-        loop = self._engine_loop()
         for coro, future in early:
-            if future.set_running_or_notify_cancel():
-                _chain(asyncio.run_coroutine_threadsafe(coro, loop), future)
-            else:
+            if future.cancelled():
                 coro.close()
+            else:
+                self._spawn(coro, future)
 
     # What the graph tells.
 
@@ -203,17 +220,3 @@ class Scheduling:
         with self._lock:
             self._started = False
         self._close()
-
-
-def _chain(source: concurrent.futures.Future[Any], target: concurrent.futures.Future[Any]) -> None:
-    """The target ends as the source does."""
-
-    def copy(done: concurrent.futures.Future[Any]) -> None:
-        if done.cancelled():
-            target.set_exception(concurrent.futures.CancelledError())
-        elif (exc := done.exception()) is not None:
-            target.set_exception(exc)
-        else:
-            target.set_result(done.result())
-
-    source.add_done_callback(copy)
