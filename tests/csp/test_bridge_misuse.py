@@ -12,10 +12,8 @@ import csp
 import numpy as np
 import pytest
 from csp.impl.struct import define_struct
-from support.bridge_graphs import LONG, START, Gate, Graph, collect, simulate
-
 from csploop.csp._bridges import AsyncioBridge, BidirectionalBridge
-
+from support.bridge_graphs import LONG, START, Gate, Graph, collect, simulate
 
 # csp wants the annotations of a class as types, not as text.
 Quote = define_struct("Quote", {"price": float})
@@ -132,8 +130,8 @@ def test_wrong_arguments_are_refused() -> None:
         (timedelta, timedelta(1), 5),
         (Quote, Quote(price=1.0), 1.0),
         (Side, Side.BUY, 1),
-        (List[float], [1.5], ["a"]),
-        (Dict[str, int], {"a": 1}, 3),
+        (List[float], [1.5], ["a"]),  # noqa: UP006
+        (Dict[str, int], {"a": 1}, 3),  # noqa: UP006
         (dict, {}, []),
         (np.ndarray, np.zeros(2), 3),
         (enum.Enum, enum.Enum("E", "A")["A"], 3),
