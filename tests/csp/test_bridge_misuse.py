@@ -282,7 +282,8 @@ def test_an_engine_that_ends_while_coroutines_push_loses_nothing_uncounted() -> 
 
 
 def test_a_graph_that_fails_frees_its_bridge() -> None:
-    with AsyncioBridge(int) as bridge:
+    bridge = AsyncioBridge(int)
+    with bridge:
 
         @csp.node
         def fail(value: csp.ts[int]):
@@ -293,9 +294,9 @@ def test_a_graph_that_fails_frees_its_bridge() -> None:
             bridge.push(1)
         assert isinstance(caught.value.__cause__, ArithmeticError)
         assert bridge.push(2) is False
-        with Graph(bridge, 1) as graph:
-            bridge.push(3)
-        assert graph.values == [3]
+    with bridge, Graph(bridge, 1) as graph:
+        bridge.push(3)
+    assert graph.values == [3]
 
 
 def test_two_graphs_cannot_run_with_one_bridge() -> None:
