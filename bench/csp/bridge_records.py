@@ -14,7 +14,7 @@ import csp
 import csploop.csp
 import numpy as np
 from csp import ts
-from csploop.csp._bridges import RecordBridge
+from csploop.csp import RecordBridge
 from producer import RECORD, Producer
 
 

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import csp
-from csploop.csp._bridges import BidirectionalBridge
+from csploop.csp import BidirectionalBridge
 from support.bridge_graphs import Graph, echo
 
 

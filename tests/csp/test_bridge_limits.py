@@ -7,7 +7,7 @@ import threading
 
 import csp
 import pytest
-from csploop.csp._bridges import AsyncioBridge
+from csploop.csp import AsyncioBridge
 from support.bridge_graphs import Gate, Graph, once
 
 

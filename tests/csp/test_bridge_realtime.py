@@ -11,7 +11,7 @@ import csp
 import csploop
 import pytest
 from csp.impl.genericpushadapter import GenericPushAdapter
-from csploop.csp._bridges import AsyncioBridge
+from csploop.csp import AsyncioBridge
 from support.bridge_graphs import Gate, Graph
 
 RUNS = pytest.mark.parametrize("ours", [False, True], ids=["csp.run", "csploop.csp.run"])

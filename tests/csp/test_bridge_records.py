@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from csp.impl.struct import define_struct
 from csploop._ffi import lib
-from csploop.csp._bridges import RecordBridge
+from csploop.csp import RecordBridge
 from support.bridge_graphs import LONG, START, Gate, once
 
 PLAIN = np.dtype([("number", "i8"), ("price", "f8")])
@@ -25,7 +25,7 @@ Tick = define_struct(
 
 
 @csp.node
-def gather(batch: csp.ts["T"], seen: object, until: int):  # noqa: F821, UP037
+def gather(batch: csp.ts["T"], seen: object, until: int):
     """Keeps batches until they hold so many records."""
     with csp.state():
         s_count = 0

@@ -10,7 +10,7 @@ from typing import Any
 import csp
 import csploop.csp
 import pytest
-from csploop.csp._bridges import AsyncioBridge, BidirectionalBridge
+from csploop.csp import AsyncioBridge, BidirectionalBridge
 from support.bridge_graphs import START, echo, once, simulate
 
 RUNS = pytest.mark.parametrize("run", [csp.run, csploop.csp.run], ids=["csp.run", "csploop.csp.run"])
