@@ -21,10 +21,20 @@ from csploop.csp._api import hold as hold
 from csploop.csp._api import is_csp_asyncio_mode as is_csp_asyncio_mode
 from csploop.csp._api import now as now
 from csploop.csp._api import stop_engine as stop_engine
+from csploop.csp._bridges import AsyncioBridge as AsyncioBridge
+from csploop.csp._bridges import BidirectionalBridge as BidirectionalBridge
+from csploop.csp._bridges import BridgeHandle as BridgeHandle
+from csploop.csp._bridges import BridgeStats as BridgeStats
+from csploop.csp._bridges import RecordBridge as RecordBridge
 from csploop.csp._running import run as run
 from csploop.csp._running import run_on_thread as run_on_thread
 
 __all__ = [
+    "AsyncioBridge",
+    "BidirectionalBridge",
+    "BridgeHandle",
+    "BridgeStats",
+    "RecordBridge",
     "get_csp_asyncio_loop",
     "hold",
     "is_csp_asyncio_mode",
