@@ -11,6 +11,7 @@ and coroutine of its loop, until all its tasks have ended. What adapters build o
     run.now()                     the engine's time, as csp.now(), where csp's own is not to be had
     run.create_task(coro)         a task of the run, from the engine's thread or the loop's: its exception
                                   fails the run; it is cancelled and awaited when the graph has stopped
+    run.cancel_task(task)         cancels one of them early, once: its clean-up is not interrupted at the end
     run.in_loop(callback, *args)  calls it on the loop's thread; at once in the order of the loop's callbacks
     run.in_engine(callback)       calls it on the engine's thread, in a cycle; from the loop's thread or any
     run.fail(exc)                 ends the run with that exception, as if a node had raised it
@@ -111,6 +112,7 @@ class Run:
         self._errands: deque[Callable[[], object]] = deque()
         self._stop_callbacks: list[Callable[[], Any]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._cancelled: set[asyncio.Task[Any]] = set()
 
     # For adapters, bridges and coroutines.
 
@@ -126,6 +128,12 @@ class Run:
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
         return task
+
+    def cancel_task(self, task: asyncio.Task[Any]) -> None:
+        """On the loop's thread."""
+        if task in self._tasks:
+            self._cancelled.add(task)
+            task.cancel()
 
     def in_loop(self, callback: Callable[..., object], *args: Any) -> None:
         if threading.get_ident() == self._thread and not self.on_thread:
@@ -185,6 +193,7 @@ class Run:
 
     def _task_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
+        self._cancelled.discard(task)
         if not task.cancelled():
             exc = task.exception()
             if exc is not None:
@@ -216,7 +225,8 @@ class Run:
         tasks = [task for task in asyncio.all_tasks() if task is not me]
         mine = set(self._tasks)
         for task in tasks:
-            task.cancel()
+            if task not in self._cancelled:
+                task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for task in tasks:
             if not task.cancelled() and task.exception() is not None and task not in mine:
