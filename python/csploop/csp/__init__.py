@@ -28,6 +28,7 @@ from csploop.csp._alarms import schedule_async_alarm as schedule_async_alarm
 from csploop.csp._install import install as install
 from csploop.csp._install import uninstall as uninstall
 from csploop.csp._run import get_csp_asyncio_loop as get_csp_asyncio_loop
+from csploop.csp._run import hold as hold
 from csploop.csp._run import is_csp_asyncio_mode as is_csp_asyncio_mode
 from csploop.csp._run import now as now
 from csploop.csp._run import stop_engine as stop_engine
@@ -52,6 +53,7 @@ __all__ = [
     "get_running_loop_or_none",
     "get_shared_loop",
     "install",
+    "hold",
     "is_csp_asyncio_mode",
     "now",
     "run",

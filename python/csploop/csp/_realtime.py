@@ -10,62 +10,31 @@ Owner: the engine's thread.
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import threading
 import time
 from asyncio import events
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
-from csploop._compat import current_task, swap_current_task
 from csploop._loop.base import Loop
 from csploop._loop.driver import Driver
+from csploop.csp._guest import Guest
 from csploop.csp._run import Run, set_current_run
+from csploop.csp._times import to_microseconds
 from csploop.csp._wake import EpollWatch, PollWatch, watch
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Guest", "RealtimeRun"]
+__all__ = ["RealtimeRun"]
 
-EPOCH = datetime(1970, 1, 1)
-MICROSECOND = timedelta(microseconds=1)
 # As far as an alarm may be away; csp's times end in 2261.
 FAR_NS = 10**9 * 86400 * 365
 # The wall clock and the monotonic one drift apart; more than this is a step.
 STEP_NS = 1_000_000
 
 
-def to_microseconds(when: datetime) -> int:
-    """Since the epoch, of a naive UTC time."""
-    return (when - EPOCH) // MICROSECOND
-
-
 def _nothing() -> None:
     pass
-
-
-class Guest:
-    """Makes room on a thread where another loop may be running in the midst of a task, and restores that."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: Any = None
-
-    def enter(self) -> None:
-        self._loop = loop = events._get_running_loop()
-        if loop is not None:
-            self._task = current_task(loop)
-            if self._task is not None:
-                swap_current_task(loop, None)
-            events._set_running_loop(None)
-
-    def leave(self) -> None:
-        events._set_running_loop(self._loop)
-        if self._task is not None:
-            swap_current_task(self._loop, self._task)
-        self._loop = self._task = None
 
 
 class RealtimeRun(Run):
@@ -112,31 +81,13 @@ class RealtimeRun(Run):
             self._driver.close()
             try:
                 self._finish()
-                if self._interrupted() if value is None else self._hides_interrupt(value):
-                    raise KeyboardInterrupt from None
+                self._raise_interrupt(value)
             finally:
                 self.loop.close()
         finally:
             set_current_run(self._outer_run)
             self._guest.leave()
         self._raise_failure(value)
-
-    def _interrupted(self) -> bool:
-        """Whether Ctrl-C ended the engine: csp then returns None, and takes the exception away."""
-        gate = self.loop._signal_gate
-        return (
-            gate is not None
-            and signal.SIGINT in gate.seen
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        )
-
-    @staticmethod
-    def _hides_interrupt(exc: BaseException) -> bool:
-        """csp may go on with Ctrl-C's exception set but not raised; the next call into C then complains."""
-        return isinstance(exc, SystemError) and isinstance(exc.__cause__, KeyboardInterrupt)
-
-    def _loop_stopped(self) -> None:
-        raise RuntimeError("the loop of a csp run ends with the graph: csploop.csp.stop_engine() ends both")
 
     # What csp calls.
 
@@ -172,7 +123,7 @@ class RealtimeRun(Run):
         self.alarms += 1
 
     def _tick(self) -> None:
-        events._get_running_loop()  # before the step: see _hides_interrupt
+        events._get_running_loop()  # before the step: see _raise_interrupt
         self._pushed = False
         self.ticks += 1
         self._driver.step()
@@ -192,7 +143,7 @@ class RealtimeRun(Run):
             self._push_tick(True)
 
     def _wake_engine(self) -> None:
-        if threading.get_ident() == self._thread:
+        if self._on_engine_thread():
             self._push()
         else:
             self.loop.call_soon_threadsafe(_nothing)

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import signal
 import threading
 from asyncio.log import logger
 from collections import deque
@@ -35,10 +36,12 @@ from collections.abc import Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Callable
 
+from csploop._loop.simulated import SimulatedLoop
+
 if TYPE_CHECKING:
     from csploop._loop.base import Loop
 
-__all__ = ["Run", "current_run", "get_csp_asyncio_loop", "is_csp_asyncio_mode", "now", "stop_engine"]
+__all__ = ["Run", "current_run", "get_csp_asyncio_loop", "hold", "is_csp_asyncio_mode", "now", "stop_engine"]
 
 
 class _Present(threading.local):
@@ -89,6 +92,34 @@ def stop_engine() -> None:
     _required("stop_engine").stop_engine()
 
 
+class hold:  # used as a function, in `with` and `async with`
+    """Engine time stands still in this block of a coroutine or callback, in simulation. In realtime: nothing.
+
+    For real work that a loop cannot see, such as an answer that is awaited on a connection. `what` names it in
+    the TimeoutError that comes when it takes longer than the run's io_timeout.
+    """
+
+    def __init__(self, what: str = "csploop.csp.hold()") -> None:
+        self._what = what
+        self._hold: Any = None
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, SimulatedLoop):
+            self._hold = loop.hold(self._what).enter()
+
+    def __exit__(self, *exc_info: object) -> None:
+        held, self._hold = self._hold, None
+        if held is not None:
+            held.release()
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.__exit__(*exc_info)
+
+
 class Run:
     """What the kinds of runs have in common."""
 
@@ -117,7 +148,7 @@ class Run:
     # For adapters, bridges and coroutines.
 
     def now(self) -> datetime:
-        if self._live and self._engine_now is not None and threading.get_ident() == self._thread:
+        if self._live and self._engine_now is not None and self._on_engine_thread():
             return self._engine_now()
         if self._last_now is None:
             raise RuntimeError("the engine has not started: it has no time yet")
@@ -136,7 +167,7 @@ class Run:
             task.cancel()
 
     def in_loop(self, callback: Callable[..., object], *args: Any) -> None:
-        if threading.get_ident() == self._thread and not self.on_thread:
+        if self._on_engine_thread() and not self.on_thread:
             self.loop.call_soon(callback, *args)
         else:
             self.loop.call_soon_threadsafe(callback, *args)
@@ -207,6 +238,30 @@ class Run:
         if other is None:
             raise failure
         logger.error("csploop.csp.run() ended with %r, and there was one more", other, exc_info=failure)
+
+    def _loop_stopped(self) -> None:
+        """What the loop's stop() means."""
+        raise RuntimeError("the loop of a csp run ends with the graph: csploop.csp.stop_engine() ends both")
+
+    def _on_engine_thread(self) -> bool:
+        return threading.get_ident() == self._thread
+
+    def _raise_interrupt(self, ended_by: BaseException | None) -> None:
+        """Raises KeyboardInterrupt where Ctrl-C ended the engine and csp does not say so.
+
+        It then returns None and drops the exception; or it goes on with the exception set but not raised, of
+        which the next call into C complains.
+        """
+        gate = self.loop._signal_gate
+        if isinstance(ended_by, SystemError) and isinstance(ended_by.__cause__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        if (
+            ended_by is None
+            and gate is not None
+            and signal.SIGINT in gate.seen
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        ):
+            raise KeyboardInterrupt
 
     def _finish(self) -> None:
         """When the graph has stopped, with the loop free to run by itself: ends all that is in the loop."""

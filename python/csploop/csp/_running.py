@@ -8,13 +8,16 @@ from typing import Any
 
 from csp.impl.wiring.context import Context
 from csp.impl.wiring.edge import Edge
-from csp.impl.wiring.runtime import MAX_END_TIME, _WrappedContext
+from csp.impl.wiring.runtime import MAX_END_TIME, _normalize_run_times, _WrappedContext
 from csp.impl.wiring.runtime import run as csp_run
 from csp.impl.wiring.threaded_runtime import ThreadRunner as CspThreadRunner
 
+from csploop._loop.simulated import IO_TIMEOUT
 from csploop.csp._pump import PumpedContext, add_pump
 from csploop.csp._realtime import RealtimeRun
 from csploop.csp._run import Run
+from csploop.csp._simulation import SimulatedRun
+from csploop.csp._times import to_microseconds
 
 __all__ = ["ThreadRunner", "run", "run_on_thread"]
 
@@ -31,17 +34,24 @@ def run(
     realtime: bool = False,
     output_numpy: bool = False,
     asyncio_on_thread: bool = False,
+    io_timeout: float = IO_TIMEOUT,
     **kwargs: Any,
 ) -> Any:
     """csp.run with an asyncio loop for the graph's nodes and adapters; parameters and result are csp.run's.
 
-    The loop shares the engine's thread, or has one of its own with asyncio_on_thread=True.
+    asyncio_on_thread: the loop has a thread of its own instead of sharing the engine's.
+    io_timeout: in simulation, how long (real seconds) one operation may hold engine time; then TimeoutError.
     """
     times = {"starttime": starttime, "endtime": endtime, "realtime": realtime, "output_numpy": output_numpy}
     if isinstance(g, _WrappedContext):
         # csp's own inner call, where its name has been given to this function.
         return csp_run(g, *args, queue_wait_time=queue_wait_time, **times, **kwargs)
-    present = RealtimeRun()
+    first, last = _normalize_run_times(starttime, endtime, realtime)
+    present: RealtimeRun | SimulatedRun
+    if realtime:
+        present = RealtimeRun()
+    else:
+        present = SimulatedRun(to_microseconds(first), to_microseconds(last), io_timeout)
     if queue_wait_time is None:
         queue_wait_time = LONG
     with ExitStack() as stack:
