@@ -10,8 +10,8 @@
                                                          #async_a.landed()
     csp.schedule_async_alarm(a, coro)                #async_a.schedule(coro)
 
-Names that begin with # are the parser's own habit: no source can spell them. Nodes that were defined while the
-parser knew keep what they got.
+Names that begin with # are the parser's own habit: no source can spell them. Nodes that were defined while
+the parser knew keep what they got.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, Callable
 from csp.impl.types.common_definitions import ArgKind
 from csp.impl.wiring.base_parser import CspParseError
 from csp.impl.wiring.node_parser import NodeParser
+
 from csploop.csp._alarms import NodeAlarm
 
 __all__ = ["ParserChange"]
@@ -63,7 +64,7 @@ class ParserChange:
 
 def _parse_alarms(original: Any) -> Any:
     def parse_alarms(self: Any, node: Any) -> Any:
-        names = []
+        names: list[str] = []
         if isinstance(node, ast.With):
             node = copy.copy(node)
             node.body = [_plain(statement, names) for statement in node.body]
@@ -80,7 +81,7 @@ def _plain(statement: Any, names: list[str]) -> Any:
     call = getattr(statement, "value", None)
     if not isinstance(call, ast.Call) or not _is_async_alarm(call.func):
         return statement
-    target = statement.target if isinstance(statement, ast.AnnAssign) else None
+    target: Any = statement.target if isinstance(statement, ast.AnnAssign) else None
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         target = statement.targets[0]
     if not isinstance(target, ast.Name):
@@ -159,7 +160,7 @@ def _schedule_async_alarm(self: Any, node: Any) -> Any:
     name = node.args[0].id if node.args and isinstance(node.args[0], ast.Name) else None
     if name not in alarms:
         raise CspParseError(
-            "csp.schedule_async_alarm expects an alarm made by csp.async_alarm as its first argument", node.lineno
+            "csp.schedule_async_alarm expects an alarm made by csp.async_alarm as first argument", node.lineno
         )
     if len(node.args) > 2:
         raise CspParseError("csp.schedule_async_alarm takes on_error= and loop= by name", node.lineno)
@@ -168,8 +169,9 @@ def _schedule_async_alarm(self: Any, node: Any) -> Any:
         if keyword.arg == "on_error" and not _is_none(keyword.value):
             keyword = ast.keyword(arg="on_error", value=_alarm_proxy(self, keyword.value))
         keywords.append(keyword)
+    alarm = ast.Name(id=f"#async_{name}", ctx=ast.Load())
     return ast.Call(
-        func=ast.Attribute(value=ast.Name(id=f"#async_{name}", ctx=ast.Load()), attr="schedule", ctx=ast.Load()),
+        func=ast.Attribute(value=alarm, attr="schedule", ctx=ast.Load()),
         args=node.args[1:],
         keywords=keywords,
     )
@@ -182,7 +184,7 @@ def _is_none(node: Any) -> bool:
 def _alarm_proxy(self: Any, node: Any) -> Any:
     definition = self._signature.input(node.id, allow_missing=True) if isinstance(node, ast.Name) else None
     if definition is None or definition.kind != ArgKind.ALARM:
-        raise CspParseError("on_error= of csp.schedule_async_alarm expects an alarm of this node", node.lineno)
+        raise CspParseError("on_error= of csp.schedule_async_alarm expects an alarm of the node", node.lineno)
     return self._ts_inproxy_expr(node)
 
 

@@ -1,8 +1,8 @@
 """AsyncAlarm: an alarm that ticks when a coroutine completes.
 
-In a node it is a plain alarm underneath, which the end of the coroutine schedules: `_alarm_parser.py` says how
-csp learns of `csp.async_alarm`. Outside of nodes' alarms blocks an AsyncAlarm keeps results until they are
-asked for. Owner: the thread that starts it; coroutines run on their loop's.
+In a node it is a plain alarm underneath, which the end of the coroutine schedules: `_alarm_parser.py` says
+how csp learns of `csp.async_alarm`. Outside of nodes' alarms blocks an AsyncAlarm keeps results until they
+are asked for. Owner: the thread that starts it; coroutines run on their loop's.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
 
+from csploop._loop.holds import Hold
 from csploop.csp._emitter import Emitter
 from csploop.csp._futures import LoopFuture, as_coroutine, close, submit
 from csploop.csp._run import current_run
@@ -69,7 +70,7 @@ class AsyncAlarm:
         return not self._results.empty()
 
     def get_result(self) -> Any:
-        """Takes the next result. Raises the coroutine's exception if it failed, queue.Empty if none is there."""
+        """Takes the next result. Raises what the coroutine raised; queue.Empty if there is none."""
         value = self._results.get_nowait().result()
         self._value = value
         self._has_value = True
@@ -86,7 +87,7 @@ class AsyncAlarm:
         """How many coroutines are under way."""
         return len(self._pending)
 
-    def _ended(self, future: LoopFuture) -> None:
+    def _ended(self, future: Any) -> None:
         """On the loop's thread, or on the one that cancels."""
         self._pending.discard(future)
         if not future.cancelled() and self._running is not None:
@@ -103,10 +104,10 @@ def async_alarm(output_type: Any = object, *, loop: asyncio.AbstractEventLoop | 
     return alarm
 
 
-def schedule_async_alarm(alarm: AsyncAlarm, coro: Awaitable[Any]) -> LoopFuture:
-    """In a node, after install(), as csp.schedule_async_alarm(alarm, coro, on_error=None, loop=None): the alarm
-    ticks with the result when the coroutine completes. If it fails, so does the run, or the alarm `on_error`
-    ticks with the exception. Returns what can cancel() the coroutine.
+def schedule_async_alarm(alarm: Any, coro: Awaitable[Any]) -> LoopFuture:
+    """In a node, after install(), as csp.schedule_async_alarm(alarm, coro, on_error=None, loop=None): the
+    alarm ticks with the result when the coroutine completes. If it fails, so does the run, or the alarm
+    `on_error` ticks with the exception. Returns what can cancel() the coroutine.
 
     Anywhere else: alarm.schedule(coro).
     """
@@ -164,7 +165,7 @@ class NodeAlarm:
             close(coro)
             raise
         self._scheduled.add(scheduled)
-        work.begin(self._wait(scheduled, coro, on_error))
+        work.begin(self._wait(scheduled, coro, on_error, work, work.hold()))
         return scheduled
 
     def pending_count(self) -> int:
@@ -188,7 +189,9 @@ class NodeAlarm:
             self._works[loop] = work
         return work
 
-    async def _wait(self, scheduled: Scheduled, coro: Awaitable[Any], on_error: Any) -> None:
+    async def _wait(
+        self, scheduled: Scheduled, coro: Awaitable[Any], on_error: Any, work: Work, hold: Hold | None
+    ) -> None:
         """On the loop's thread."""
         scheduled._task = asyncio.current_task()
         try:
@@ -207,6 +210,7 @@ class NodeAlarm:
         finally:
             scheduled._task = None
             self._scheduled.discard(scheduled)
+            work.release(hold)
 
     def _in_engine(self, schedule: Any) -> None:
         """An alarm of the node's own has no emitter, but it is good for as long as the node is."""

@@ -13,6 +13,7 @@ A captured alarm must not outlive its node: the node's stop block takes it away,
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from datetime import timedelta
 from typing import Any, Callable
@@ -48,6 +49,7 @@ class Emitter:
         self._stopped = False
         # Values on their way to a cycle of their own.
         self._flying = 0
+        self._waiter: asyncio.Future[None] | None = None
 
     @property
     def live(self) -> bool:
@@ -70,6 +72,22 @@ class Emitter:
             run._flying += 1
         else:
             run.in_engine(lambda: self._emit_late(value))
+
+    async def tick(self, value: Any) -> None:
+        """emit(), and a wait until it has ticked, all but for nodes that the cycle has yet to come to.
+
+        On the engine's thread, by one coroutine at a time.
+        """
+        self.emit(value)
+        run = self._run
+        assert run is not None
+        if run.realtime:
+            # A loop with work ready makes the pump tick by a push, and csp does first what is due.
+            await asyncio.sleep(0)
+        else:
+            # There a turn of the loop ends when all is done that can be done at this time.
+            self._waiter = run.loop.create_future()
+            await self._waiter
 
     def _emit_late(self, value: Any) -> None:
         if self._schedule is not None:
@@ -97,6 +115,9 @@ class Emitter:
     def _landed(self) -> None:
         self._flying -= 1
         self._run._flying -= 1  # type: ignore[union-attr]
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _unbind(self) -> None:
         self._schedule = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 from collections.abc import Awaitable
 from typing import Any
 
@@ -51,10 +52,8 @@ class LoopFuture(concurrent.futures.Future):  # type: ignore[type-arg]  # not ge
     def cancel(self) -> bool:
         if self.done() or not super().cancel():
             return False
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and the task with it
             self._loop.call_soon_threadsafe(self._cancel_task)
-        except RuntimeError:
-            pass  # the loop is closed, and the task with it
         return True
 
     def _check_thread(self) -> None:

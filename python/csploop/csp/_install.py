@@ -1,7 +1,7 @@
 """install() and uninstall(): the documented names on csp itself, and csp as it was.
 
-What is changed is kept here, in order, with how to take it back. Any thread, one at a time; meanwhile no other
-should be importing csp or defining nodes.
+What is changed is kept here, in order, with how to take it back. Any thread, one at a time; meanwhile no
+other should be importing csp or defining nodes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Callable
 import csp
 from csp.impl.wiring.runtime import GraphRunInfo
 from csp.impl.wiring.runtime import run as csp_run
+
 from csploop.csp import async_adapter
 from csploop.csp._alarm_parser import ParserChange
 from csploop.csp._run import get_csp_asyncio_loop, is_csp_asyncio_mode
@@ -102,10 +103,10 @@ def _set(owner: Any, name: str, value: Any) -> None:
 
 
 def _set_module(name: str, module: types.ModuleType) -> None:
-    original = sys.modules.get(name, _missing)
+    original = sys.modules.get(name)
     sys.modules[name] = module
     _undo.append(
-        lambda: sys.modules.pop(name, None) if original is _missing else sys.modules.__setitem__(name, original)
+        lambda: sys.modules.pop(name, None) if original is None else sys.modules.__setitem__(name, original)
     )
     package, _, attribute = name.rpartition(".")
     _set(importlib.import_module(package), attribute, module)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
 import threading
 from asyncio import events
@@ -51,10 +52,8 @@ class BackgroundLoop:
         if self._pid != os.getpid():
             return
         self.check_thread()
-        try:
+        with contextlib.suppress(RuntimeError):  # closed: it has been stopped before
             self.loop.call_soon_threadsafe(self.loop.stop)
-        except RuntimeError:
-            pass  # closed: it has been stopped before
         self._thread.join()
 
     def check_thread(self) -> None:

@@ -1,8 +1,8 @@
 """Work and Outlet: the two ends of an async adapter. Work holds its coroutines, an Outlet makes values tick.
 
-Coroutines run on the run's loop, or on a loop of another thread that the user named. Where the loop shares the
-engine's thread nothing is in between: a value is an alarm at once. From another thread values collect in the
-outlet until the engine comes for them, and whoever can wait does so when there are many.
+Coroutines run on the run's loop, or on a loop of another thread that the user named. Where the loop shares
+the engine's thread nothing is in between: a value is an alarm at once. From another thread values collect in
+the outlet until the engine comes for them, and whoever can wait does so when there are many.
 
 Owner of both: the engine's thread, but for what says that it belongs to the loop's.
 """
@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any, Callable
 
+from csploop._loop.holds import Hold
 from csploop.csp._emitter import Emitter, emitted
 from csploop.csp._futures import LoopFuture, submit
 from csploop.csp._run import Run
@@ -41,6 +43,7 @@ class Work:
         self._stopped = True
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ending: LoopFuture | None = None
+        self._holds: set[Hold] = set()
 
     def start(self, run: Run) -> None:
         """RuntimeError when the loop that was named cannot run the coroutines."""
@@ -56,6 +59,26 @@ class Work:
         self._stopped = False
         self._tasks = set()
         self._ending = None
+        self._holds = set()
+
+    def hold(self, *, later: bool = False) -> Hold | None:
+        """In simulation with a loop of another thread: engine time stands still until release().
+
+        later: the caller enters it.
+        """
+        assert self.run is not None
+        if not self._foreign or self.run.realtime:
+            return None
+        loop: Any = self.run.loop
+        hold: Hold = loop.hold(f"a coroutine of {self.what} on a loop of another thread")
+        self._holds.add(hold)
+        return hold if later else hold.enter()
+
+    def release(self, hold: Hold | None) -> None:
+        """Any thread."""
+        if hold is not None:
+            self._holds.discard(hold)
+            hold.release()
 
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         if runs_on_this_thread(loop):
@@ -93,10 +116,8 @@ class Work:
         if self.same_thread:
             self._cancel()
         elif self._foreign:
-            try:
+            with contextlib.suppress(RuntimeError):  # closed meanwhile, and what ran on it with it
                 self._ending = submit(self.loop, self._end_all())
-            except RuntimeError:
-                pass  # closed meanwhile, and what ran on it with it
         else:
             self.post(self._cancel)
 
@@ -108,10 +129,8 @@ class Work:
         if self._stopped:
             coro.close()
             return
-        if self._foreign:
-            task = self.loop.create_task(self._reported(coro))
-        else:
-            task = self.run.create_task(coro)
+        run, loop = self.run, self.loop
+        task = loop.create_task(self._reported(coro)) if self._foreign else run.create_task(coro)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -139,9 +158,12 @@ class Work:
         while self._ending is not None and self.loop.is_running():
             try:
                 self._ending.result(PATIENCE)
-                return
+                break
             except (concurrent.futures.TimeoutError, TimeoutError):
                 continue
+        # Of coroutines that were cancelled before they began.
+        for hold in list(self._holds):
+            self.release(hold)
 
 
 class Outlet:
@@ -164,6 +186,7 @@ class Outlet:
         self._values: deque[Any] = deque()
         self._called = False
         self._room: asyncio.Event | None = None
+        self._next_hold: Hold | None = None
         self.edge = emitted(self._emitter, typ)
 
     @property
@@ -174,7 +197,7 @@ class Outlet:
     def _started(self, run: Run) -> None:
         self._values.clear()
         self._called = False
-        self._room = None
+        self._room = self._next_hold = None
         if self._start_adapter is not None:
             self._start_adapter(run)
 
@@ -197,17 +220,30 @@ class Outlet:
             assert self._work.run is not None
             self._work.run.in_engine(self._collect)
 
-    async def put(self, value: Any) -> None:
-        """send(), and a wait: on the engine's thread until it has ticked, elsewhere while many are on the way."""
-        self.send(value)
+    async def put(self, value: Any, hold: Hold | None = None) -> Hold | None:
+        """send(), and a wait: until it has ticked, or from another thread while many are on the way.
+
+        hold: the caller's, let go meanwhile. Returns the one that it has afterwards.
+        """
         if self._work.same_thread:
-            # The engine makes the cycle of the value before it comes to its next turn of the loop.
-            await asyncio.sleep(0)
-        elif len(self._values) >= WINDOW:
+            if self._emitter.live:
+                await self._emitter.tick(value)
+            return None
+        if hold is not None:
+            # Engine time may move only when the engine has come; it holds it again before it lets us go on.
+            self._room = room = asyncio.Event()
+            self._next_hold = following = self._work.hold(later=True)
+            self.send(value)
+            self._work.release(hold)
+            await room.wait()
+            return following
+        self.send(value)
+        if len(self._values) >= WINDOW:
             self._room = room = asyncio.Event()
             # The engine may have come in between.
             if self._values:
                 await room.wait()
+        return None
 
     # On the engine's thread.
 
@@ -218,6 +254,6 @@ class Outlet:
             self._emitter.emit(values.popleft())
         room, self._room = self._room, None
         if room is not None:
+            if self._next_hold is not None and self._emitter.live:
+                self._next_hold.enter()
             self._work.post(room.set)
-
-

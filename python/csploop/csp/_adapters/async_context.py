@@ -61,7 +61,7 @@ class AsyncContext:
         loop = self.loop
         if loop is None:
             close(coro)
-            raise RuntimeError("this AsyncContext is not started: call start(), or use it in a with statement")
+            raise RuntimeError("this AsyncContext is not started: start() it, or use it in a with statement")
         return submit(loop, as_coroutine(coro, timeout))
 
     def __enter__(self) -> AsyncContext:

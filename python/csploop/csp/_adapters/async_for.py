@@ -8,6 +8,7 @@ import types
 from collections.abc import AsyncIterable
 from typing import Any
 
+from csploop._loop.holds import Hold
 from csploop.csp._adapters.outputs import Outputs
 from csploop.csp._adapters.types import checked_type, iterated_type
 from csploop.csp._run import Run
@@ -70,13 +71,13 @@ class _Iteration:
         if isinstance(source, types.AsyncGeneratorType) and source.ag_frame is None:
             raise RuntimeError(f"async_for: {source.__qualname__} has ended in an earlier run")
         self._work.start(run)
-        self._work.begin(self._iterate())
+        self._work.begin(self._iterate(self._work.hold()))
 
-    async def _iterate(self) -> None:
+    async def _iterate(self, hold: Hold | None) -> None:
         values = self._source.__aiter__()
         try:
             async for value in values:
-                await self._values.put(value)
+                hold = await self._values.put(value, hold)
         except Exception as exc:
             if self._errors is None or not self._errors.in_graph:
                 raise
@@ -86,3 +87,4 @@ class _Iteration:
             aclose = getattr(values, "aclose", None)
             if aclose is not None:
                 await aclose()
+            self._work.release(hold)

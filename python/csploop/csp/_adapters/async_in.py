@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Awaitable
 from typing import Any
 
+from csploop._loop.holds import Hold
 from csploop.csp._adapters.outputs import Outputs
 from csploop.csp._adapters.types import checked_type, result_type
 from csploop.csp._futures import close
@@ -32,10 +33,11 @@ def async_in(
     loop: a loop that runs on another thread, instead of the run's.
     errors: returns (values, errors), two series; an exception ticks on the second and ends no run.
     """
-    if not inspect.isawaitable(coro):
-        if callable(coro):
-            name = getattr(coro, "__name__", "it")
-            raise TypeError(f"async_in needs a coroutine, not the function that makes one: async_in({name}(...))")
+    given: Any = coro
+    if not inspect.isawaitable(given):
+        if callable(given):
+            name = getattr(given, "__name__", "it")
+            raise TypeError(f"async_in needs a coroutine, not a function: async_in({name}(...))")
         raise TypeError(f"async_in needs a coroutine or another awaitable, not {coro!r}")
     typ = result_type(coro) if output_type is None else checked_type(output_type)
     return _Result(coro, loop).outputs(typ, errors)
@@ -61,9 +63,9 @@ class _Result:
         except RuntimeError:
             close(self._coro)
             raise
-        self._work.begin(self._await())
+        self._work.begin(self._await(self._work.hold()))
 
-    async def _await(self) -> None:
+    async def _await(self, hold: Hold | None) -> None:
         try:
             result = await self._coro
         except Exception as exc:
@@ -72,3 +74,5 @@ class _Result:
             self._errors.send(exc)
         else:
             self._values.send(result)
+        finally:
+            self._work.release(hold)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable
 from typing import Any, Callable
 
+from csploop._loop.holds import Hold
 from csploop.csp._adapters.nodes import taking_node
 from csploop.csp._run import current_run
 from csploop.csp._work import Outlet, Work
@@ -63,7 +64,7 @@ class Calls:
         if run is None:
             raise RuntimeError(f"{self._what} needs the asyncio loop of csploop.csp.run()")
         # Of the loop's thread, as all that follows.
-        self._waiting: deque[tuple[int, Any]] = deque()
+        self._waiting: deque[tuple[int, Any, Hold | None]] = deque()
         self._outcomes: dict[int, tuple[Outlet | None, Any]] = {}
         self._running = 0
         self._next = 0
@@ -76,33 +77,34 @@ class Calls:
     def _take(self, value: Any) -> None:
         serial = self._called
         self._called += 1
+        hold = self.work.hold()
         if self._most is None:
-            self.work.begin(self._call(serial, value))
+            self.work.begin(self._call(serial, value, hold))
         elif self.work.same_thread:
-            self._queue(serial, value)
+            self._queue(serial, value, hold)
         else:
-            self.work.post(self._queue, serial, value)
+            self.work.post(self._queue, serial, value, hold)
 
     # On the loop's thread.
 
-    def _queue(self, serial: int, value: Any) -> None:
+    def _queue(self, serial: int, value: Any, hold: Hold | None) -> None:
         assert self._most is not None
         if self._running < self._most:
             self._running += 1
-            self.work.begin_here(self._call_in_turn(serial, value))
+            self.work.begin_here(self._call_in_turn(serial, value, hold))
         else:
-            self._waiting.append((serial, value))
+            self._waiting.append((serial, value, hold))
 
-    async def _call_in_turn(self, serial: int, value: Any) -> None:
+    async def _call_in_turn(self, serial: int, value: Any, hold: Hold | None) -> None:
         """One of at most so many: makes room for the next when it has ended, however it has."""
         try:
-            await self._call(serial, value)
+            await self._call(serial, value, hold)
         finally:
             self._running -= 1
             if self._waiting:
                 self._queue(*self._waiting.popleft())
 
-    async def _call(self, serial: int, value: Any) -> None:
+    async def _call(self, serial: int, value: Any, hold: Hold | None) -> None:
         try:
             result = await self._function(value)
         except asyncio.CancelledError:
@@ -115,6 +117,8 @@ class Calls:
             self._outcome(serial, self.errors, exc)
         else:
             self._outcome(serial, self.values, result)
+        finally:
+            self.work.release(hold)
 
     def _outcome(self, serial: int, outlet: Outlet | None, value: Any) -> None:
         if not self._ordered:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import collections.abc
+import contextlib
 import functools
 import gc
 import inspect
@@ -112,7 +113,7 @@ def _annotation(function: Any) -> tuple[Any, Any]:
         elif hasattr(function, "__wrapped__") and "return" not in getattr(function, "__annotations__", {}):
             function = function.__wrapped__
         elif not isinstance(function, (types.FunctionType, type)) and isinstance(
-            getattr(type(function), "__call__", None), types.FunctionType
+            inspect.getattr_static(type(function), "__call__", None), types.FunctionType
         ):
             function = type(function).__call__
         else:
@@ -143,23 +144,21 @@ def _evaluate(function: Any, annotation: Any) -> Any:
 def _names_in_closure(function: Any) -> dict[str, Any]:
     names = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-        try:
+        with contextlib.suppress(ValueError):  # not assigned yet
             names[name] = cell.cell_contents
-        except ValueError:
-            pass  # not assigned yet
     return names
 
 
 def _names_of_callers() -> dict[str, Any]:
     """Local classes of the functions in whose midst the graph is wired. The nearest one wins."""
     names: dict[str, Any] = {}
-    frame = sys._getframe(1)
+    frame: types.FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_locals is not frame.f_globals:
             for name, value in frame.f_locals.items():
                 if isinstance(value, type):
                     names.setdefault(name, value)
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return names
 
 
@@ -187,5 +186,3 @@ def _with_code(found: Any, code: types.CodeType) -> Any:
             return found
         found = getattr(found, "__wrapped__", None)
     return None
-
-
