@@ -16,7 +16,7 @@ from typing import Any
 
 from csploop._loop.holds import Hold
 from csploop.csp._emitter import Emitter
-from csploop.csp._futures import LoopFuture, as_coroutine, close, submit
+from csploop.csp._futures import LoopFuture, close, submit
 from csploop.csp._run import current_run
 from csploop.csp._shared_loop import get_async_loop
 from csploop.csp._work import Work
@@ -60,7 +60,7 @@ class AsyncAlarm:
         if self._running is None:
             close(coro)
             raise RuntimeError("this AsyncAlarm is not started")
-        future = submit(self._running, as_coroutine(coro))
+        future = submit(self._running, coro)
         self._pending.add(future)
         future.add_done_callback(self._ended)
         return future
@@ -165,7 +165,7 @@ class NodeAlarm:
             close(coro)
             raise
         self._scheduled.add(scheduled)
-        work.begin(self._wait(scheduled, coro, on_error, work, work.hold()))
+        work.begin(self._wait(scheduled, coro, on_error, work, work.hold()), coro)
         return scheduled
 
     def pending_count(self) -> int:

@@ -49,7 +49,7 @@ class Emitter:
         self._stopped = False
         # Values on their way to a cycle of their own.
         self._flying = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._when_ticked: Callable[[], object] | None = None
 
     @property
     def live(self) -> bool:
@@ -68,8 +68,9 @@ class Emitter:
         assert run is not None
         if threading.get_ident() == self._thread:
             schedule(AT_ONCE, value)
-            self._flying += 1
-            run._flying += 1
+            if not run._stop_wanted:
+                self._flying += 1
+                run._flying += 1
         else:
             run.in_engine(lambda: self._emit_late(value))
 
@@ -86,8 +87,18 @@ class Emitter:
             await asyncio.sleep(0)
         else:
             # There a turn of the loop ends when all is done that can be done at this time.
-            self._waiter = run.loop.create_future()
-            await self._waiter
+            ticked = run.loop.create_future()
+
+            def done() -> None:
+                if not ticked.done():
+                    ticked.set_result(None)
+
+            self.when_ticked(done)
+            await ticked
+
+    def when_ticked(self, callback: Callable[[], object]) -> None:
+        """Called on the engine's thread when the value that has just been emitted ticks. One at a time."""
+        self._when_ticked = callback
 
     def _emit_late(self, value: Any) -> None:
         if self._schedule is not None:
@@ -113,11 +124,12 @@ class Emitter:
             self._on_start(run)
 
     def _landed(self) -> None:
-        self._flying -= 1
-        self._run._flying -= 1  # type: ignore[union-attr]
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        if self._flying:  # an emitter's values tick in order: those that do not count come last
+            self._flying -= 1
+            self._run._flying -= 1  # type: ignore[union-attr]
+        callback, self._when_ticked = self._when_ticked, None
+        if callback is not None:
+            callback()
 
     def _unbind(self) -> None:
         self._schedule = None

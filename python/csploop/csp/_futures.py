@@ -36,9 +36,10 @@ class LoopFuture(concurrent.futures.Future):  # type: ignore[type-arg]  # not ge
     the loop meanwhile.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, source: Any = None) -> None:
         super().__init__()
         self._loop = loop
+        self._source = source
         self._task: asyncio.Task[Any] | None = None
 
     def result(self, timeout: float | None = None) -> Any:
@@ -67,6 +68,7 @@ class LoopFuture(concurrent.futures.Future):  # type: ignore[type-arg]  # not ge
         """On the loop's thread."""
         if self.cancelled():
             coro.close()
+            close(self._source)
             return
         self._task = self._loop.create_task(coro)
         self._task.add_done_callback(self._ended)
@@ -77,6 +79,8 @@ class LoopFuture(concurrent.futures.Future):  # type: ignore[type-arg]  # not ge
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._task = None
+        # Not begun if the task was cancelled before.
+        close(self._source)
         if task.cancelled():
             super().cancel()
             return
@@ -90,9 +94,12 @@ class LoopFuture(concurrent.futures.Future):  # type: ignore[type-arg]  # not ge
             self.set_result(task.result())
 
 
-def submit(loop: asyncio.AbstractEventLoop, coro: Any) -> LoopFuture:
-    """Starts the coroutine as a task of the loop, from any thread. RuntimeError if the loop is closed."""
-    future = LoopFuture(loop)
+def submit(
+    loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any], timeout: float | None = None
+) -> LoopFuture:
+    """Starts it as a task of the loop, from any thread. RuntimeError if the loop is closed."""
+    coro = as_coroutine(awaitable, timeout)
+    future = LoopFuture(loop, awaitable)
     try:
         if runs_on_this_thread(loop):
             loop.call_soon(future._begin, coro)
@@ -100,5 +107,6 @@ def submit(loop: asyncio.AbstractEventLoop, coro: Any) -> LoopFuture:
             loop.call_soon_threadsafe(future._begin, coro)
     except BaseException:
         coro.close()
+        close(awaitable)
         raise
     return future

@@ -137,7 +137,7 @@ class Run:
         self._last_now: datetime | None = None
         self._failure: BaseException | None = None
         self._stop_wanted = False
-        # Values that emitters have sent off and that have not ticked yet.
+        # Values that emitters have sent off, before stop_engine(), and that have not ticked yet.
         self._flying = 0
         self._ended = False
         self._errands: deque[Callable[[], object]] = deque()
@@ -184,8 +184,15 @@ class Run:
         self._wake_engine()
 
     def stop_engine(self) -> None:
-        self._stop_wanted = True
+        if self._on_engine_thread():
+            self._want_stop()
+        else:
+            # Behind the values that this thread has sent before.
+            self._errands.append(self._want_stop)
         self._wake_engine()
+
+    def _want_stop(self) -> None:
+        self._stop_wanted = True
 
     def on_stop(self, callback: Callable[[], Any]) -> None:
         self._stop_callbacks.append(callback)

@@ -18,7 +18,7 @@ from typing import Any, Callable
 
 from csploop._loop.holds import Hold
 from csploop.csp._emitter import Emitter, emitted
-from csploop.csp._futures import LoopFuture, submit
+from csploop.csp._futures import LoopFuture, close, submit
 from csploop.csp._run import Run
 from csploop.csp._shared_loop import runs_on_this_thread
 
@@ -64,7 +64,7 @@ class Work:
     def hold(self, *, later: bool = False) -> Hold | None:
         """In simulation with a loop of another thread: engine time stands still until release().
 
-        later: the caller enters it.
+        later: the caller is to enter() it.
         """
         assert self.run is not None
         if not self._foreign or self.run.realtime:
@@ -72,7 +72,16 @@ class Work:
         loop: Any = self.run.loop
         hold: Hold = loop.hold(f"a coroutine of {self.what} on a loop of another thread")
         self._holds.add(hold)
-        return hold if later else hold.enter()
+        if not later:
+            self.enter(hold)
+        return hold
+
+    def enter(self, hold: Hold) -> None:
+        """On the engine's thread."""
+        assert self.run is not None
+        hold.enter()
+        # Only a tick of the pump at this time waits for it.
+        self.run._wake_engine()
 
     def release(self, hold: Hold | None) -> None:
         """Any thread."""
@@ -89,15 +98,19 @@ class Work:
         if not loop.is_running():
             raise RuntimeError(f"{self.what}: the loop it was given does not run")
 
-    def begin(self, coro: Coroutine[Any, Any, Any]) -> None:
-        """Starts it. If it fails, so does the run; when the node stops, it is cancelled."""
+    def begin(self, coro: Coroutine[Any, Any, Any], source: Any = None) -> None:
+        """Starts it. If it fails, so does the run; when the node stops, it is cancelled.
+
+        source: the user's coroutine that it awaits, closed if that does not come to begin.
+        """
         if self.same_thread:
-            self.begin_here(coro)
+            self.begin_here(coro, source)
         else:
             try:
-                self.post(self.begin_here, coro)
+                self.post(self.begin_here, coro, source)
             except RuntimeError:
                 coro.close()
+                close(source)
                 raise
 
     def post(self, callback: Callable[..., object], *args: Any) -> None:
@@ -123,16 +136,19 @@ class Work:
 
     # On the loop's thread.
 
-    def begin_here(self, coro: Coroutine[Any, Any, Any]) -> None:
+    def begin_here(self, coro: Coroutine[Any, Any, Any], source: Any = None) -> None:
         """begin(), for those who are on the loop's thread already."""
         assert self.run is not None
         if self._stopped:
             coro.close()
+            close(source)
             return
         run, loop = self.run, self.loop
         task = loop.create_task(self._reported(coro)) if self._foreign else run.create_task(coro)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # Cancelled before its first step, it has not come to what it awaits.
+        task.add_done_callback(lambda _: (coro.close(), close(source)))
 
     async def _reported(self, coro: Coroutine[Any, Any, Any]) -> None:
         assert self.run is not None
@@ -252,8 +268,17 @@ class Outlet:
         values = self._values
         while values and self._emitter.live:
             self._emitter.emit(values.popleft())
+        if self._room is None:
+            return
+        if self._next_hold is not None and self._emitter.live:
+            # The value is to be seen before time is held for the next one.
+            self._emitter.when_ticked(self._go_on)
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
         room, self._room = self._room, None
+        if self._next_hold is not None:
+            self._work.enter(self._next_hold)
         if room is not None:
-            if self._next_hold is not None and self._emitter.live:
-                self._next_hold.enter()
             self._work.post(room.set)

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
-from csploop.csp._futures import LoopFuture, as_coroutine, close, submit
+from csploop.csp._futures import LoopFuture, close, submit
 from csploop.csp._shared_loop import BackgroundLoop
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class AsyncContext:
         if loop is None:
             close(coro)
             raise RuntimeError("this AsyncContext is not started: start() it, or use it in a with statement")
-        return submit(loop, as_coroutine(coro, timeout))
+        return submit(loop, coro, timeout)
 
     def __enter__(self) -> AsyncContext:
         self.start()

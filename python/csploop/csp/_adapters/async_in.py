@@ -63,7 +63,7 @@ class _Result:
         except RuntimeError:
             close(self._coro)
             raise
-        self._work.begin(self._await(self._work.hold()))
+        self._work.begin(self._await(self._work.hold()), self._coro)
 
     async def _await(self, hold: Hold | None) -> None:
         try:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Awaitable
 from typing import Any
 
-from csploop.csp._futures import as_coroutine, close, submit
+from csploop.csp._futures import close, submit
 from csploop.csp._shared_loop import get_async_loop, get_shared_loop, runs_on_this_thread
 
 __all__ = ["await_"]
@@ -47,7 +47,7 @@ def await_(
     except BaseException:
         close(coro)
         raise
-    future = submit(loop, as_coroutine(coro, timeout))
+    future = submit(loop, coro, timeout)
     if not block:
         return future
     try:
