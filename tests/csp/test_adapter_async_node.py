@@ -11,9 +11,8 @@ import pytest
 
 csp = pytest.importorskip("csp", reason="csp has no wheel for this Python")
 
-from support.csp_runs import MODES, SIMULATION, START, run, times, values  # noqa: E402
-
 from csploop.csp import AsyncContext, async_for, async_node  # noqa: E402
+from support.csp_runs import MODES, SIMULATION, START, run, times, values  # noqa: E402
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 COUNT = 6

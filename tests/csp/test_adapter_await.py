@@ -12,8 +12,6 @@ import pytest
 
 csp = pytest.importorskip("csp", reason="csp has no wheel for this Python")
 
-from support.csp_runs import MODES, ON_THREAD, SAME_THREAD, run, values  # noqa: E402
-
 import csploop  # noqa: E402
 from csp import ts  # noqa: E402
 from csploop.csp import (  # noqa: E402
@@ -24,6 +22,7 @@ from csploop.csp import (  # noqa: E402
     get_shared_loop,
     shutdown_shared_loop,
 )
+from support.csp_runs import MODES, ON_THREAD, SAME_THREAD, run, values  # noqa: E402
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 

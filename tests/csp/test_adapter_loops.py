@@ -12,8 +12,6 @@ import pytest
 
 csp = pytest.importorskip("csp", reason="csp has no wheel for this Python")
 
-from support.csp_runs import MODES, run, values  # noqa: E402
-
 import csploop  # noqa: E402
 from csp import ts  # noqa: E402
 from csploop.csp import (  # noqa: E402
@@ -26,6 +24,7 @@ from csploop.csp import (  # noqa: E402
     get_shared_loop,
     shutdown_shared_loop,
 )
+from support.csp_runs import MODES, run, values  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

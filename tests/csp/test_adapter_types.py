@@ -15,7 +15,6 @@ csp = pytest.importorskip("csp", reason="csp has no wheel for this Python")
 from csp.impl.struct import define_struct  # noqa: E402
 from csploop.csp import async_for, async_in, async_node  # noqa: E402
 
-
 # Not a class statement: csp's structs do not understand annotations of this module's kind.
 Quote: Any = define_struct("Quote", {"price": float})
 

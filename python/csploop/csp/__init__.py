@@ -25,13 +25,13 @@ from csploop.csp._adapters import await_ as await_
 from csploop.csp._alarms import AsyncAlarm as AsyncAlarm
 from csploop.csp._alarms import async_alarm as async_alarm
 from csploop.csp._alarms import schedule_async_alarm as schedule_async_alarm
+from csploop.csp._api import get_csp_asyncio_loop as get_csp_asyncio_loop
+from csploop.csp._api import hold as hold
+from csploop.csp._api import is_csp_asyncio_mode as is_csp_asyncio_mode
+from csploop.csp._api import now as now
+from csploop.csp._api import stop_engine as stop_engine
 from csploop.csp._install import install as install
 from csploop.csp._install import uninstall as uninstall
-from csploop.csp._run import get_csp_asyncio_loop as get_csp_asyncio_loop
-from csploop.csp._run import hold as hold
-from csploop.csp._run import is_csp_asyncio_mode as is_csp_asyncio_mode
-from csploop.csp._run import now as now
-from csploop.csp._run import stop_engine as stop_engine
 from csploop.csp._running import run as run
 from csploop.csp._running import run_on_thread as run_on_thread
 from csploop.csp._shared_loop import get_async_loop as get_async_loop
@@ -52,8 +52,8 @@ __all__ = [
     "get_csp_asyncio_loop",
     "get_running_loop_or_none",
     "get_shared_loop",
-    "install",
     "hold",
+    "install",
     "is_csp_asyncio_mode",
     "now",
     "run",

@@ -19,7 +19,7 @@ from csp.impl.wiring.runtime import run as csp_run
 
 from csploop.csp import async_adapter
 from csploop.csp._alarm_parser import ParserChange
-from csploop.csp._run import get_csp_asyncio_loop, is_csp_asyncio_mode
+from csploop.csp._api import get_csp_asyncio_loop, is_csp_asyncio_mode
 from csploop.csp._running import run
 
 __all__ = ["install", "uninstall"]

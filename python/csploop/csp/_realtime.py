@@ -11,19 +11,14 @@ Owner: the engine's thread.
 from __future__ import annotations
 
 import time
-from asyncio import events
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable
 
 from csploop._loop.base import Loop
 from csploop._loop.driver import Driver
-from csploop.csp._guest import Guest
-from csploop.csp._run import Run, set_current_run
+from csploop.csp._driven import DrivenRun
 from csploop.csp._times import to_microseconds
 from csploop.csp._wake import EpollWatch, PollWatch, watch
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 __all__ = ["RealtimeRun"]
 
@@ -37,14 +32,12 @@ def _nothing() -> None:
     pass
 
 
-class RealtimeRun(Run):
+class RealtimeRun(DrivenRun):
     """A run in realtime whose loop shares the engine's thread. `with run:` around csp's own run."""
 
-    def __init__(self) -> None:
-        super().__init__(Loop())
+    def __init__(self, loop: Loop | None = None) -> None:
+        super().__init__(Loop() if loop is None else loop, owned=loop is None)
         self._driver = Driver(self.loop, rearm=self._push, on_stop=self._loop_stopped)
-        self._guest = Guest()
-        self._outer_run: Run | None = None
         self._watch: EpollWatch | PollWatch | None = None
         self._push_tick: Callable[[bool], None] | None = None
         self._pushed = False
@@ -59,35 +52,9 @@ class RealtimeRun(Run):
         self.alarms = 0
         self.wakes = 0
 
-    def __enter__(self) -> RealtimeRun:
-        self._guest.enter()
-        try:
-            self._driver.open()
-            events._set_running_loop(self.loop)
-        except BaseException:
-            self._guest.leave()
-            self.loop.close()
-            raise
-        self._outer_run = set_current_run(self)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def _close_engine(self) -> None:
         self._engine_stopped()
         self._input_stopped()
-        events._set_running_loop(None)
-        try:
-            self._driver.close()
-            try:
-                self._finish()
-                self._raise_interrupt(value)
-            finally:
-                self.loop.close()
-        finally:
-            set_current_run(self._outer_run)
-            self._guest.leave()
-        self._raise_failure(value)
 
     # What csp calls.
 
@@ -123,15 +90,14 @@ class RealtimeRun(Run):
         self.alarms += 1
 
     def _tick(self) -> None:
-        events._get_running_loop()  # before the step: see _raise_interrupt
         self._pushed = False
         self.ticks += 1
         self._driver.step()
         if self._errands or self._stop_wanted or self._failure is not None:
             self._do_errands()
         gate = self.loop._signal_gate
-        if gate is not None and gate.seen:
-            gate.seen.clear()  # Python's handler has run, and nobody minded
+        if gate is not None and (gate.seen or self._interrupts.interrupted):
+            self._note_signals(gate.seen)
         self._arm()
 
     # What makes it tick.

@@ -36,12 +36,12 @@ from collections.abc import Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Callable
 
-from csploop._loop.simulated import SimulatedLoop
+from csploop.csp._interrupt import Interrupts
 
 if TYPE_CHECKING:
     from csploop._loop.base import Loop
 
-__all__ = ["Run", "current_run", "get_csp_asyncio_loop", "hold", "is_csp_asyncio_mode", "now", "stop_engine"]
+__all__ = ["Run", "current_run", "set_current_run"]
 
 
 class _Present(threading.local):
@@ -61,63 +61,6 @@ def set_current_run(run: Run | None) -> Run | None:
     previous = _present.run
     _present.run = run
     return previous
-
-
-def is_csp_asyncio_mode() -> bool:
-    """Whether this thread is in a run of csploop.csp whose loop shares the engine's thread."""
-    run = _present.run
-    return run is not None and not run.on_thread
-
-
-def get_csp_asyncio_loop() -> Loop | None:
-    """The loop of the run that this thread is in, None outside of one."""
-    run = _present.run
-    return None if run is None else run.loop
-
-
-def _required(what: str) -> Run:
-    run = _present.run
-    if run is None:
-        raise RuntimeError(f"csploop.csp.{what}() is for nodes and coroutines of a run of csploop.csp.run()")
-    return run
-
-
-def now() -> datetime:
-    """Engine time (naive UTC, as csp.now()), for coroutines and callbacks. RuntimeError outside of a run."""
-    return _required("now").now()
-
-
-def stop_engine() -> None:
-    """Ends the run, from coroutines; values emitted before tick first. RuntimeError outside of a run."""
-    _required("stop_engine").stop_engine()
-
-
-class hold:  # used as a function, in `with` and `async with`
-    """Engine time stands still in this block of a coroutine or callback, in simulation. In realtime: nothing.
-
-    For real work that a loop cannot see, such as an answer that is awaited on a connection. `what` names it in
-    the TimeoutError that comes when it takes longer than the run's io_timeout.
-    """
-
-    def __init__(self, what: str = "csploop.csp.hold()") -> None:
-        self._what = what
-        self._hold: Any = None
-
-    def __enter__(self) -> None:
-        loop = asyncio.get_running_loop()
-        if isinstance(loop, SimulatedLoop):
-            self._hold = loop.hold(self._what).enter()
-
-    def __exit__(self, *exc_info: object) -> None:
-        held, self._hold = self._hold, None
-        if held is not None:
-            held.release()
-
-    async def __aenter__(self) -> None:
-        self.__enter__()
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        self.__exit__(*exc_info)
 
 
 class Run:
@@ -140,6 +83,9 @@ class Run:
         # Values that emitters have sent off, before stop_engine(), and that have not ticked yet.
         self._flying = 0
         self._ended = False
+        self._interrupts = Interrupts()
+        # Whether the run is in a task of an outer loop.
+        self._nested = False
         self._errands: deque[Callable[[], object]] = deque()
         self._stop_callbacks: list[Callable[[], Any]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -234,7 +180,8 @@ class Run:
         self._cancelled.discard(task)
         if not task.cancelled():
             exc = task.exception()
-            if exc is not None:
+            # Others, such as KeyboardInterrupt, leave the loop by themselves.
+            if isinstance(exc, Exception):
                 self.fail(exc)
 
     def _raise_failure(self, other: BaseException | None) -> None:
@@ -246,46 +193,30 @@ class Run:
             raise failure
         logger.error("csploop.csp.run() ended with %r, and there was one more", other, exc_info=failure)
 
-    def _loop_stopped(self) -> None:
-        """What the loop's stop() means."""
-        raise RuntimeError("the loop of a csp run ends with the graph: csploop.csp.stop_engine() ends both")
-
     def _on_engine_thread(self) -> bool:
         return threading.get_ident() == self._thread
 
-    def _raise_interrupt(self, ended_by: BaseException | None) -> None:
-        """Raises KeyboardInterrupt where Ctrl-C ended the engine and csp does not say so.
+    def _note_signals(self, seen: set[int]) -> None:
+        """In the pump, after Python's handlers have run."""
+        if self._interrupts.interrupted:
+            raise KeyboardInterrupt
+        if seen:
+            # An outer Runner has only cancelled its main task, which waits for this run to end.
+            if signal.SIGINT in seen and self._nested and self._engine_stop is not None:
+                self._engine_stop()
+            seen.clear()
 
-        It then returns None and drops the exception; or it goes on with the exception set but not raised, of
-        which the next call into C complains.
-        """
-        gate = self.loop._signal_gate
-        if isinstance(ended_by, SystemError) and isinstance(ended_by.__cause__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        if (
-            ended_by is None
-            and gate is not None
-            and signal.SIGINT in gate.seen
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        ):
+    def _raise_interrupt(self, ended_by: BaseException | None) -> None:
+        """Where Ctrl-C ended the engine csp itself only returns None."""
+        if ended_by is None and self._interrupts.interrupted:
             raise KeyboardInterrupt
 
-    def _finish(self) -> None:
-        """When the graph has stopped, with the loop free to run by itself: ends all that is in the loop."""
-        loop = self.loop
-        try:
-            loop.run_until_complete(self._wind_up())
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.run_until_complete(loop.shutdown_default_executor())
-        finally:
-            self._ended = True
-            self._errands.clear()
-
-    async def _wind_up(self) -> None:
+    async def _wind_up(self, everything: bool) -> None:
+        """When the graph has stopped: ends the run's tasks, or all tasks of the loop, and awaits them."""
         await self._call_stop_callbacks()
-        me = asyncio.current_task()
-        tasks = [task for task in asyncio.all_tasks() if task is not me]
         mine = set(self._tasks)
+        me = asyncio.current_task()
+        tasks = [task for task in (asyncio.all_tasks() if everything else mine) if task is not me]
         for task in tasks:
             if task not in self._cancelled:
                 task.cancel()
@@ -299,6 +230,9 @@ class Run:
                         "task": task,
                     }
                 )
+        if everything:
+            await self.loop.shutdown_asyncgens()
+            await self.loop.shutdown_default_executor()
 
     async def _call_stop_callbacks(self) -> None:
         while self._stop_callbacks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from csp.impl.wiring.runtime import run as csp_run
 from csp.impl.wiring.threaded_runtime import ThreadRunner as CspThreadRunner
 
 from csploop._loop.simulated import IO_TIMEOUT
+from csploop.csp._background import BackgroundRun
 from csploop.csp._pump import PumpedContext, add_pump
 from csploop.csp._realtime import RealtimeRun
 from csploop.csp._run import Run
@@ -21,7 +23,8 @@ from csploop.csp._times import to_microseconds
 
 __all__ = ["ThreadRunner", "run", "run_on_thread"]
 
-# The engine is woken for all there is to do. Left to itself it would look every 100 ms.
+# The engine is woken for all there is to do. Left to itself it looks every 100 ms whether there was a Ctrl-C;
+# in other threads than the main one, which no signal wakes, it goes on doing so.
 LONG = timedelta(hours=1)
 
 
@@ -46,13 +49,22 @@ def run(
     if isinstance(g, _WrappedContext):
         # csp's own inner call, where its name has been given to this function.
         return csp_run(g, *args, queue_wait_time=queue_wait_time, **times, **kwargs)
-    first, last = _normalize_run_times(starttime, endtime, realtime)
-    present: RealtimeRun | SimulatedRun
-    if realtime:
+    if asyncio_on_thread and not realtime:
+        raise ValueError("asyncio_on_thread=True needs realtime=True: a simulation does not take pushes")
+    present: RealtimeRun | SimulatedRun | BackgroundRun
+    if asyncio_on_thread:
+        present = BackgroundRun()
+    elif realtime:
         present = RealtimeRun()
     else:
+        first, last = _normalize_run_times(starttime, endtime, realtime)
         present = SimulatedRun(to_microseconds(first), to_microseconds(last), io_timeout)
-    if queue_wait_time is None:
+    return run_within(present, g, *args, queue_wait_time=queue_wait_time, **times, **kwargs)
+
+
+def run_within(present: Any, g: Any, *args: Any, queue_wait_time: timedelta | None, **kwargs: Any) -> Any:
+    """csp's own run of the graph, in this Run."""
+    if queue_wait_time is None and threading.current_thread() is threading.main_thread():
         queue_wait_time = LONG
     with ExitStack() as stack:
         stack.enter_context(present)
@@ -61,7 +73,7 @@ def run(
             graph: Any = g
         else:
             graph = _with_pump(g, present)
-        return csp_run(graph, *args, queue_wait_time=queue_wait_time, **times, **kwargs)
+        return csp_run(graph, *args, queue_wait_time=queue_wait_time, **kwargs)
 
 
 def _with_pump(g: Any, run: Run) -> Any:

@@ -10,19 +10,13 @@ Owner: the engine's thread.
 
 from __future__ import annotations
 
-import sys
-from asyncio import events
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable
 
 from csploop._loop.driver import Driver
-from csploop._loop.simulated import IO_TIMEOUT, NEVER_US, SimulatedLoop
-from csploop.csp._guest import Guest
-from csploop.csp._run import Run, set_current_run
+from csploop._loop.simulated import NEVER_US, SimulatedLoop, no_interrupt
+from csploop.csp._driven import DrivenRun
 from csploop.csp._times import to_microseconds
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 __all__ = ["SettlingDriver", "SimulatedRun"]
 
@@ -55,19 +49,21 @@ class SettlingDriver(Driver):
             loop._slow = True
 
 
-class SimulatedRun(Run):
+class SimulatedRun(DrivenRun):
     """A run in simulation. `with run:` around csp's own run, between start and end (microseconds)."""
 
     realtime = False
     loop: SimulatedLoop
 
-    def __init__(self, start_us: int, end_us: int, io_timeout: float = IO_TIMEOUT) -> None:
-        super().__init__(SimulatedLoop(start_us=start_us, io_timeout=io_timeout))
+    def __init__(
+        self, start_us: int, end_us: int, io_timeout: float, loop: SimulatedLoop | None = None
+    ) -> None:
+        owned = loop is None
+        super().__init__(loop or SimulatedLoop(start_us=start_us, io_timeout=io_timeout), owned=owned)
         self._end_us = end_us
-        self._driver = SettlingDriver(self.loop, rearm=self._rearm, on_stop=self._loop_stopped)
-        self._guest = Guest()
-        self._outer_run: Run | None = None
-        self._outer_hooks: Any = None
+        self._driver: SettlingDriver = SettlingDriver(
+            self.loop, rearm=self._rearm, on_stop=self._loop_stopped
+        )
         self._schedule: Callable[[timedelta, int], Any] | None = None
         self._cancel: Callable[[Any], object] | None = None
         self._alarm: Any = None
@@ -75,41 +71,17 @@ class SimulatedRun(Run):
         # For tests and benchmarks.
         self.ticks = 0
 
-    def __enter__(self) -> SimulatedRun:
-        loop = self.loop
-        self._guest.enter()
-        try:
-            self._driver.open()
-            loop._resume_batch()
-            self._outer_hooks = sys.get_asyncgen_hooks()
-            sys.set_asyncgen_hooks(
-                firstiter=loop._asyncgen_firstiter_hook, finalizer=loop._asyncgen_finalizer_hook
-            )
-            events._set_running_loop(loop)
-        except BaseException:
-            self._guest.leave()
-            loop.close()
-            raise
-        self._outer_run = set_current_run(self)
-        return self
+    def _open_engine(self) -> None:
+        self.loop._resume_batch()
+        self.loop.check_interrupt = self._check_interrupt
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def _check_interrupt(self) -> None:
+        if self._interrupts.interrupted:
+            raise KeyboardInterrupt
+
+    def _close_engine(self) -> None:
+        self.loop.check_interrupt = no_interrupt
         self._engine_stopped()
-        events._set_running_loop(None)
-        sys.set_asyncgen_hooks(*self._outer_hooks)
-        try:
-            self._driver.close()
-            try:
-                self._finish()
-                self._raise_interrupt(value)
-            finally:
-                self.loop.close()
-        finally:
-            set_current_run(self._outer_run)
-            self._guest.leave()
-        self._raise_failure(value)
 
     # What the pump's node calls.
 
@@ -128,6 +100,8 @@ class SimulatedRun(Run):
 
     def _engine_stopped(self) -> None:
         super()._engine_stopped()
+        if self._last_now is not None:
+            self.loop.move_to(to_microseconds(self._last_now))
         self._schedule = self._cancel = self._alarm = None
 
     def _tick(self, at: int) -> None:
@@ -137,6 +111,7 @@ class SimulatedRun(Run):
         if at == NOW:
             at = to_microseconds(self.now())
         deadline = self._driver.settle(at)
+        self._check_interrupt()
         if self._errands or self._stop_wanted or self._failure is not None:
             self._do_errands()
         if self._alarm is None and deadline <= self._end_us:

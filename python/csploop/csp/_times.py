@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-__all__ = ["from_microseconds", "to_microseconds"]
+__all__ = ["EPOCH", "MICROSECOND", "from_microseconds", "to_microseconds"]
 
 EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)

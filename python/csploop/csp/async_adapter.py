@@ -11,8 +11,8 @@ from csploop.csp._adapters import await_ as await_
 from csploop.csp._alarms import AsyncAlarm as AsyncAlarm
 from csploop.csp._alarms import async_alarm as async_alarm
 from csploop.csp._alarms import schedule_async_alarm as schedule_async_alarm
-from csploop.csp._run import get_csp_asyncio_loop as get_csp_asyncio_loop
-from csploop.csp._run import is_csp_asyncio_mode as is_csp_asyncio_mode
+from csploop.csp._api import get_csp_asyncio_loop as get_csp_asyncio_loop
+from csploop.csp._api import is_csp_asyncio_mode as is_csp_asyncio_mode
 from csploop.csp._shared_loop import get_async_loop as get_async_loop
 from csploop.csp._shared_loop import get_running_loop_or_none as get_running_loop_or_none
 from csploop.csp._shared_loop import get_shared_loop as get_shared_loop
