@@ -12,10 +12,10 @@ import pytest
 
 csp = pytest.importorskip("csp", reason="csp has no wheel for this Python")
 
-import csploop.csp  # noqa: E402
-from csp import ts  # noqa: E402
-from csploop.csp import AsyncContext, async_for, stop_engine  # noqa: E402
-from support.csp_runs import MODES, ON_THREAD, SAME_THREAD, SIMULATION, START, run, times, values  # noqa: E402
+import csploop.csp
+from csp import ts
+from csploop.csp import AsyncContext, async_for, stop_engine
+from support.csp_runs import MODES, ON_THREAD, SAME_THREAD, SIMULATION, START, run, times, values
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 one_thread = pytest.mark.parametrize("mode", [SAME_THREAD, SIMULATION])

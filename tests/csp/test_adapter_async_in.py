@@ -13,8 +13,8 @@ import pytest
 
 csp = pytest.importorskip("csp", reason="csp has no wheel for this Python")
 
-from csploop.csp import AsyncContext, async_in  # noqa: E402
-from support.csp_runs import MODES, SAME_THREAD, SIMULATION, START, run, times, values  # noqa: E402
+from csploop.csp import AsyncContext, async_in
+from support.csp_runs import MODES, SAME_THREAD, SIMULATION, START, run, times, values
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 

@@ -12,9 +12,9 @@ import pytest
 
 csp = pytest.importorskip("csp", reason="csp has no wheel for this Python")
 
-import csploop.csp  # noqa: E402
-from csploop.csp import AsyncContext, async_for, async_out, stop_engine  # noqa: E402
-from support.csp_runs import MODES, SAME_THREAD, SIMULATION, START, run, values  # noqa: E402
+import csploop.csp
+from csploop.csp import AsyncContext, async_for, async_out, stop_engine
+from support.csp_runs import MODES, SAME_THREAD, SIMULATION, START, run, values
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 

@@ -12,9 +12,9 @@ import pytest
 
 csp = pytest.importorskip("csp", reason="csp has no wheel for this Python")
 
-import csploop  # noqa: E402
-from csp import ts  # noqa: E402
-from csploop.csp import (  # noqa: E402
+import csploop
+from csp import ts
+from csploop.csp import (
     AsyncContext,
     async_for,
     await_,
@@ -22,7 +22,7 @@ from csploop.csp import (  # noqa: E402
     get_shared_loop,
     shutdown_shared_loop,
 )
-from support.csp_runs import MODES, ON_THREAD, SAME_THREAD, run, values  # noqa: E402
+from support.csp_runs import MODES, ON_THREAD, SAME_THREAD, run, values
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 
@@ -116,7 +116,7 @@ def test_not_blocking_gives_a_future_that_a_later_tick_can_ask(mode: str) -> Non
 
     async def counting() -> AsyncIterator[int]:
         yield 1
-        while not futures[0].done():
+        while not futures or not futures[0].done():
             await asyncio.sleep(0.001)
         yield 2
 

@@ -12,9 +12,9 @@ import pytest
 
 csp = pytest.importorskip("csp", reason="csp has no wheel for this Python")
 
-import csploop  # noqa: E402
-from csp import ts  # noqa: E402
-from csploop.csp import (  # noqa: E402
+import csploop
+from csp import ts
+from csploop.csp import (
     AsyncContext,
     async_for,
     await_,
@@ -24,7 +24,7 @@ from csploop.csp import (  # noqa: E402
     get_shared_loop,
     shutdown_shared_loop,
 )
-from support.csp_runs import MODES, run, values  # noqa: E402
+from support.csp_runs import MODES, run, values
 
 
 @pytest.fixture(autouse=True)

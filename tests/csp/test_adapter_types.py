@@ -12,8 +12,8 @@ import pytest
 
 csp = pytest.importorskip("csp", reason="csp has no wheel for this Python")
 
-from csp.impl.struct import define_struct  # noqa: E402
-from csploop.csp import async_for, async_in, async_node  # noqa: E402
+from csp.impl.struct import define_struct
+from csploop.csp import async_for, async_in, async_node
 
 # Not a class statement: csp's structs do not understand annotations of this module's kind.
 Quote: Any = define_struct("Quote", {"price": float})
@@ -181,7 +181,7 @@ def test_other_iterables_tell_by_their_methods(source: Any, typ: Any) -> None:
     assert element(in_graph(lambda: async_for(source))) is typ
 
 
-async def misspelt() -> AsyncIterator[Qoute]:  # type: ignore[name-defined] # noqa: F821
+async def misspelt() -> AsyncIterator[Qoute]:  # type: ignore[name-defined]
     yield 1
 
 

@@ -52,6 +52,11 @@ class Emitter:
         self._when_ticked: Callable[[], object] | None = None
 
     @property
+    def flying(self) -> int:
+        """How many values are emitted and have not ticked."""
+        return self._flying
+
+    @property
     def live(self) -> bool:
         """Whether values can be emitted: the node has started and not stopped."""
         return self._schedule is not None
@@ -97,7 +102,7 @@ class Emitter:
             await ticked
 
     def when_ticked(self, callback: Callable[[], object]) -> None:
-        """Called on the engine's thread when the value that has just been emitted ticks. One at a time."""
+        """Called on the engine's thread when all that has been emitted has ticked. One at a time."""
         self._when_ticked = callback
 
     def _emit_late(self, value: Any) -> None:
@@ -127,6 +132,8 @@ class Emitter:
         if self._flying:  # an emitter's values tick in order: those that do not count come last
             self._flying -= 1
             self._run._flying -= 1  # type: ignore[union-attr]
+            if self._flying:
+                return
         callback, self._when_ticked = self._when_ticked, None
         if callback is not None:
             callback()

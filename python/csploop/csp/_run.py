@@ -14,7 +14,8 @@ and coroutine of its loop, until all its tasks have ended. What adapters build o
     run.cancel_task(task)         cancels one of them early, once: its clean-up is not interrupted at the end
     run.in_loop(callback, *args)  calls it on the loop's thread; at once in the order of the loop's callbacks
     run.in_engine(callback)       calls it on the engine's thread, in a cycle; from the loop's thread or any
-    run.fail(exc)                 ends the run with that exception, as if a node had raised it
+    run.fail(exc)                 ends the run with that exception, as if a node had raised it; what was
+                                  emitted before ticks first
     run.stop_engine()             ends the run as csp.stop_engine() does; what was emitted before ticks first
     run.on_stop(callback)         called when the graph has stopped, last first, before tasks are cancelled;
                                   an awaitable that it returns is awaited
@@ -127,7 +128,7 @@ class Run:
     def fail(self, exc: BaseException) -> None:
         if self._failure is None:
             self._failure = exc
-        self._wake_engine()
+        self.stop_engine()
 
     def stop_engine(self) -> None:
         if self._on_engine_thread():
@@ -166,12 +167,12 @@ class Run:
         errands = self._errands
         while errands:
             errands.popleft()()
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
         if self._stop_wanted and self._engine_stop is not None:
             if self._flying > 0:
                 self._wake_engine()
+            elif self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
             else:
                 self._engine_stop()
 

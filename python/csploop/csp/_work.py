@@ -148,7 +148,8 @@ class Work:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         # Cancelled before its first step, it has not come to what it awaits.
-        task.add_done_callback(lambda _: (coro.close(), close(source)))
+        task.add_done_callback(lambda _: close(coro))
+        task.add_done_callback(lambda _: close(source))
 
     async def _reported(self, coro: Coroutine[Any, Any, Any]) -> None:
         assert self.run is not None
@@ -205,11 +206,6 @@ class Outlet:
         self._next_hold: Hold | None = None
         self.edge = emitted(self._emitter, typ)
 
-    @property
-    def in_graph(self) -> bool:
-        """Whether a graph has started with this edge in it: csp leaves out what nobody looks at."""
-        return self._emitter._run is not None
-
     def _started(self, run: Run) -> None:
         self._values.clear()
         self._called = False
@@ -236,6 +232,17 @@ class Outlet:
             assert self._work.run is not None
             self._work.run.in_engine(self._collect)
 
+    def report(self, exc: BaseException) -> None:
+        """Makes an exception tick. It fails the run if it cannot: the graph has no use for this edge, and csp
+        has left it out, or the graph has stopped."""
+        run = self._work.run
+        assert run is not None
+        if self._work.same_thread:
+            self._report(exc)
+        else:
+            # Where it is known which nodes have started.
+            run.in_engine(lambda: self._report(exc))
+
     async def put(self, value: Any, hold: Hold | None = None) -> Hold | None:
         """send(), and a wait: until it has ticked, or from another thread while many are on the way.
 
@@ -254,11 +261,10 @@ class Outlet:
             await room.wait()
             return following
         self.send(value)
-        if len(self._values) >= WINDOW:
+        if len(self._values) + self._emitter.flying >= WINDOW and self._work.run is not None:
             self._room = room = asyncio.Event()
-            # The engine may have come in between.
-            if self._values:
-                await room.wait()
+            self._work.run.in_engine(self._collect)
+            await room.wait()
         return None
 
     # On the engine's thread.
@@ -270,11 +276,17 @@ class Outlet:
             self._emitter.emit(values.popleft())
         if self._room is None:
             return
-        if self._next_hold is not None and self._emitter.live:
-            # The value is to be seen before time is held for the next one.
+        if self._emitter.flying and self._emitter.live:
             self._emitter.when_ticked(self._go_on)
         else:
             self._go_on()
+
+    def _report(self, exc: BaseException) -> None:
+        if self._emitter.live:
+            self._emitter.emit(exc)
+        else:
+            assert self._work.run is not None
+            self._work.run.fail(exc)
 
     def _go_on(self) -> None:
         room, self._room = self._room, None

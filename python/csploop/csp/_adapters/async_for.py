@@ -79,9 +79,9 @@ class _Iteration:
             async for value in values:
                 hold = await self._values.put(value, hold)
         except Exception as exc:
-            if self._errors is None or not self._errors.in_graph:
+            if self._errors is None:
                 raise
-            self._errors.send(exc)
+            self._errors.report(exc)
         finally:
             # It may stand at a yield: cancelled while its value was on the way.
             aclose = getattr(values, "aclose", None)

@@ -69,9 +69,9 @@ class _Result:
         try:
             result = await self._coro
         except Exception as exc:
-            if self._errors is None or not self._errors.in_graph:
+            if self._errors is None:
                 raise
-            self._errors.send(exc)
+            self._errors.report(exc)
         else:
             self._values.send(result)
         finally:

@@ -65,7 +65,7 @@ class Calls:
             raise RuntimeError(f"{self._what} needs the asyncio loop of csploop.csp.run()")
         # Of the loop's thread, as all that follows.
         self._waiting: deque[tuple[int, Any, Hold | None]] = deque()
-        self._outcomes: dict[int, tuple[Outlet | None, Any]] = {}
+        self._outcomes: dict[int, tuple[Callable[[Any], None] | None, Any]] = {}
         self._running = 0
         self._next = 0
         self._called = 0
@@ -112,23 +112,23 @@ class Calls:
             self._outcome(serial, None, None)
             raise
         except Exception as exc:
-            if self.errors is None or not self.errors.in_graph:
+            if self.errors is None:
                 raise
-            self._outcome(serial, self.errors, exc)
+            self._outcome(serial, self.errors.report, exc)
         else:
-            self._outcome(serial, self.values, result)
+            self._outcome(serial, None if self.values is None else self.values.send, result)
         finally:
             self.work.release(hold)
 
-    def _outcome(self, serial: int, outlet: Outlet | None, value: Any) -> None:
+    def _outcome(self, serial: int, deliver: Callable[[Any], None] | None, value: Any) -> None:
         if not self._ordered:
-            if outlet is not None:
-                outlet.send(value)
+            if deliver is not None:
+                deliver(value)
             return
         outcomes = self._outcomes
-        outcomes[serial] = (outlet, value)
+        outcomes[serial] = (deliver, value)
         while self._next in outcomes:
-            outlet, value = outcomes.pop(self._next)
+            deliver, value = outcomes.pop(self._next)
             self._next += 1
-            if outlet is not None:
-                outlet.send(value)
+            if deliver is not None:
+                deliver(value)
