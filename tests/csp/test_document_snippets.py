@@ -1,7 +1,7 @@
 """The listings of csp's own document on event loops run as they are written, after install().
 
-They are in `snippets/`, unchanged; a test gives each the names that the document has introduced before it, runs
-it and looks at what comes of it. Only hosts on the internet are replaced by a local server.
+They are in `snippets/`, unchanged; a test gives each the names that the document has introduced before it,
+runs it and looks at what comes of it. Only hosts on the internet are replaced by a local server.
 """
 
 import asyncio
