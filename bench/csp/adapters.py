@@ -2,7 +2,7 @@
 
     python bench/csp/adapters.py [--quick] [--json FILE]
 
-Latency: a coroutine waits for a moment, takes the time and yields it; a node takes the time again when it ticks.
+Latency: a coroutine waits for a moment, takes the time and yields it; a node takes it again when it ticks.
 Throughput: a generator that never waits, counted by a node.
 """
 
@@ -19,9 +19,8 @@ from datetime import timedelta
 from typing import Any
 
 import csp
-from csp import ts
-
 import csploop.csp
+from csp import ts
 
 LIMIT = timedelta(hours=1)
 MODES = {"same thread": False, "background thread": True}

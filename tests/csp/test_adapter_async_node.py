@@ -11,6 +11,7 @@ import pytest
 
 csp = pytest.importorskip("csp", reason="csp has no wheel for this Python")
 
+from csp import ts
 from csploop.csp import AsyncContext, async_for, async_node
 from support.csp_runs import MODES, SIMULATION, START, run, times, values
 
@@ -198,6 +199,27 @@ def test_a_loop_of_another_thread(mode: str, options: Any) -> None:
     assert sorted(got) == [10 * x for x in range(20)]
     if "ordered" in options:
         assert got == sorted(got)
+
+
+def test_a_loop_that_is_closed_meanwhile_fails_the_run() -> None:
+    context = AsyncContext()
+    context.start()
+
+    async def ten(x: int) -> int:
+        return 10 * x
+
+    @csp.node
+    def closing(y: ts[int]) -> ts[int]:
+        if csp.ticked(y):
+            context.stop()
+            return y
+
+    def graph() -> None:
+        x = csp.count(csp.timer(timedelta(milliseconds=1)))
+        csp.add_graph_output("y", closing(async_node(x, ten, loop=context.loop)))
+
+    with pytest.raises(RuntimeError, match="closed"):
+        run("same-thread", graph)
 
 
 def test_bad_functions_are_errors() -> None:

@@ -284,6 +284,76 @@ def test_nodes_outlive_uninstall() -> None:
         csp.run(lambda: stop_after(node(), 1), realtime=True, endtime=timedelta(seconds=1))
 
 
+@every_mode
+def test_a_start_block_that_fails_after_scheduling(mode: str) -> None:
+    async def at_once() -> int:
+        return 1
+
+    async def clean_up() -> int:
+        try:
+            await asyncio.get_running_loop().create_future()
+            return 1
+        finally:
+            await asyncio.sleep(0.001)
+
+    @csp.node
+    def node() -> ts[int]:
+        with csp.alarms():
+            done = csp.async_alarm(int)
+        with csp.start():
+            csp.schedule_async_alarm(done, clean_up())
+            csp.schedule_async_alarm(done, at_once())
+            raise LookupError("start")
+        if csp.ticked(done):
+            return done
+
+    with pytest.raises(LookupError, match="start"):
+        run(mode, lambda: stop_after(node(), 1))
+
+
+def test_in_a_dynamic_graph_that_goes() -> None:
+    log = []
+
+    async def endless(key: str) -> int:
+        try:
+            await asyncio.sleep(5)
+            return 1
+        finally:
+            await asyncio.sleep(100)
+            log.append(key)
+
+    @csp.node
+    def node(key: str) -> ts[int]:
+        with csp.alarms():
+            done = csp.async_alarm(int)
+        with csp.start():
+            csp.schedule_async_alarm(done, endless(key))
+        if csp.ticked(done):
+            csp.schedule_async_alarm(done, endless(key))
+            return done
+
+    @csp.graph
+    def sub(key: str) -> ts[int]:
+        return node(key)
+
+    @csp.node
+    def keys(go: ts[int]) -> csp.DynamicBasket[str, int]:
+        if csp.ticked(go):
+            if go == 1:
+                csp.output({"a": 1})
+            elif go == 2:
+                csp.remove_dynamic_key("a")
+
+    def graph() -> None:
+        go = csp.count(csp.timer(timedelta(seconds=3)))
+        basket = csp.dynamic(keys(go), sub, csp.snapkey())
+        csp.add_graph_output("x", csp.dynamic_collect(basket))
+        csp.stop_engine(csp.filter(go == csp.const(3), go))
+
+    run(SIMULATION, graph)
+    assert log == ["a"]
+
+
 # What the parser refuses.
 
 

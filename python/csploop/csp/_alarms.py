@@ -205,7 +205,8 @@ class NodeAlarm:
             failure = exc
             self._in_engine(lambda: on_error.schedule_alarm(AT_ONCE, failure))
         else:
-            if scheduled._wanted and self._emitter.live:
+            # A node whose start block fails is not stopped: then the engine's end alone tells.
+            if scheduled._wanted and self._emitter.live and self._run._live:
                 self._emitter.emit(result)
         finally:
             scheduled._task = None
