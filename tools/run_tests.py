@@ -30,6 +30,8 @@ LOGS = ROOT / "build" / "logs"
 TAIL = 60
 # The programs of others that run on every interpreter; all of them run on the default one and on one more.
 INTEROP_EVERYWHERE = ("test_aiohttp_http.py", "test_aiohttp_websocket.py", "test_uvicorn.py")
+# The CPythons that csp has wheels for, as pyproject.toml says.
+CSP_FROM, CSP_BEFORE = (3, 11), (3, 14)
 # Well above what two slow cores need; a stage that takes longer hangs.
 STAGE_SECONDS = 1500
 
@@ -237,6 +239,8 @@ def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
         options = ["--loops=csploop,csploop-uv"]
         if python is not newest:
             options += ["tests/python", *(f"tests/interop/{name}" for name in INTEROP_EVERYWHERE)]
+            if python.implementation == "CPython" and CSP_FROM <= version_key(python) < CSP_BEFORE:
+                options.append("tests/csp")
         stages.append((python.name, pytest(python, ROOT / ".venvs" / python.slug, *options)))
     return stages
 

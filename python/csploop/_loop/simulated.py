@@ -66,6 +66,8 @@ class SimulatedLoop(HoldsMixin):
         write: str = "gather",
     ) -> None:
         self.check_interrupt: Callable[[], object] = no_interrupt
+        # Microseconds on the clock of a host, while one moves the loop's time.
+        self.host_time: Callable[[], int] | None = None
         self._now_us = start_us
         self._end_us = end_us
         self._core_us = max(start_us, 0)
@@ -89,13 +91,22 @@ class SimulatedLoop(HoldsMixin):
 
     def time(self) -> float:
         """Seconds since the epoch, simulated."""
+        if self._outside is not None:
+            self._follow_host()
         return self._now_us / 1e6
+
+    def _follow_host(self) -> None:
+        """Between two steps the host's time may have gone on; its own code is what asks then."""
+        if self.host_time is not None:
+            self.move_to(self.host_time())
 
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> TimerHandle:
         if delay is None:
             raise TypeError("delay must not be None")
+        if self._outside is not None:
+            self._follow_host()
         now = self._now_us
         deadline = now + round_up(delay) if delay > 0 or delay != delay else now
         return self._add_timer(deadline, deadline / 1e6, callback, args, context)

@@ -128,6 +128,11 @@ class Emitter:
         if self._on_start is not None:
             self._on_start(run)
 
+    def _kick(self) -> None:
+        """In the first cycle of the node: what its start block has scheduled in the loop is seen for sure."""
+        assert self._run is not None
+        self._run._kick()
+
     def _landed(self) -> None:
         if self._flying:  # an emitter's values tick in order: those that do not count come last
             self._flying -= 1

@@ -8,6 +8,8 @@ reach into the engine: whoever gets them uses them between the node's start and 
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import csp
 from csp import ts
 from csp.impl.pushadapter import PushInputAdapter
@@ -73,10 +75,14 @@ def simulated_pump(run: object):
 def emitted_node(emitter: object, otype: "T") -> ts["T"]:
     with csp.alarms():
         value: ts["T"] = csp.alarm("T")
+        kick: ts[bool] = csp.alarm(bool)
     with csp.start():
         emitter._bind(lambda when, what: csp.schedule_alarm(value, when, what))
+        csp.schedule_alarm(kick, timedelta(), True)
     with csp.stop():
         emitter._unbind()
+    if csp.ticked(kick):
+        emitter._kick()
     if csp.ticked(value):
         emitter._landed()
         return value

@@ -150,6 +150,9 @@ class Run:
         """Makes the pump tick. Any thread."""
         raise NotImplementedError
 
+    def _kick(self) -> None:
+        """The graph, or a dynamic sub-graph, has started. Engine's thread."""
+
     def _engine_started(self, now: Callable[[], datetime], stop: Callable[[], None]) -> None:
         self._engine_now = now
         self._engine_stop = stop
