@@ -38,6 +38,20 @@ int csploop_bridge_push(csploop_bridge_t *bridge, const void *data, size_t lengt
     return guard([&] { return bridge->push(data, length); });
 }
 
+int csploop_bridge_push_many(csploop_bridge_t *bridge, uint32_t *out_records, const void *records, uint32_t count) {
+    if (out_records)
+        *out_records = 0;
+    if (!bridge)
+        return CSPLOOP_EINVAL;
+    if (bridge->forked())
+        return CSPLOOP_ECHILD;
+    uint32_t taken = 0;
+    const int code = guard([&] { return bridge->push_many(taken, records, count); });
+    if (out_records)
+        *out_records = taken;
+    return code;
+}
+
 int csploop_bridge_drain(csploop_bridge_t *bridge, uint32_t *out_items, size_t *out_bytes, void *buffer,
                          size_t buffer_bytes) {
     if (!bridge || (!buffer && buffer_bytes))

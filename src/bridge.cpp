@@ -4,6 +4,7 @@
 
 #include <csploop/error.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <vector>
@@ -52,10 +53,22 @@ bool Bridge::forked() const {
 }
 
 void Bridge::signal() {
-    if (signaled_.exchange(true, std::memory_order_seq_cst))
+    // The look is ordered after the item's own publication, the drain's look at the ring after it cleared the flag:
+    // one of the two sees the other. Only the first push after a drain pays for the exchange.
+    if (signaled_.load(std::memory_order_seq_cst) || signaled_.exchange(true, std::memory_order_seq_cst))
         return;
     wakes_.fetch_add(1, std::memory_order_relaxed);
     loop_.bridge_signaled(*this);
+}
+
+void Bridge::quiet() {
+    // Once closed it stays set: the loop looks until it has told CLOSED, and must not hear of us after that.
+    if (is_closed())
+        return;
+    signaled_.exchange(false, std::memory_order_seq_cst); // an exchange, to see what its setter did before
+    // A push or close between the last look and the line above found signaled_ set and stayed silent.
+    if (ring_.ready() || is_closed())
+        signal();
 }
 
 int Bridge::push(const void *data, size_t length) {
@@ -93,8 +106,34 @@ int Bridge::push_item(const void *item) {
         if (code)
             return code;
     }
-    pushed_.fetch_add(1, std::memory_order_relaxed);
     signal();
+    return 0;
+}
+
+int Bridge::push_many(uint32_t &taken, const void *records, uint32_t count) {
+    taken = 0;
+    if (!record_size_ || (!records && count))
+        return CSPLOOP_EINVAL;
+    const auto *const bytes = static_cast<const uint8_t *>(records);
+    while (taken < count) {
+        if (is_closed())
+            return CSPLOOP_ECLOSED;
+        const void *const next = bytes + size_t{taken} * record_size_;
+        if (const size_t some = ring_.push_some(next, count - taken)) {
+            taken += static_cast<uint32_t>(some);
+            signal();
+        } else if (policy_ == CSPLOOP_BRIDGE_DROP_OLDEST) {
+            dropped_.fetch_add(ring_.pop_some(nullptr, count - taken), std::memory_order_relaxed);
+        } else if (policy_ == CSPLOOP_BRIDGE_FAIL) {
+            refused_.fetch_add(count - taken, std::memory_order_relaxed);
+            return CSPLOOP_EAGAIN;
+        } else if (const int code = push_blocking(next)) {
+            return code;
+        } else {
+            ++taken;
+            signal();
+        }
+    }
     return 0;
 }
 
@@ -149,18 +188,17 @@ int Bridge::drain(uint32_t *out_items, size_t *out_bytes, void *buffer, size_t b
     bool emptied = false;
     size_t needed = 0;
     if (record_size_) {
-        while (buffer_bytes - used >= record_size_) {
-            if (!ring_.pop(out + used)) {
-                emptied = true;
+        const size_t room = std::min<size_t>(buffer_bytes / record_size_, UINT32_MAX);
+        while (items < room) {
+            const size_t some = ring_.pop_some(out + items * size_t{record_size_}, room - items);
+            if (!some)
                 break;
-            }
-            used += record_size_;
-            ++items;
+            items += static_cast<uint32_t>(some);
         }
-        if (!emptied && items == 0)
-            needed = ring_.size() ? record_size_ : 0;
-        if (!emptied && ring_.size() == 0)
-            emptied = true;
+        used = items * size_t{record_size_};
+        emptied = !ring_.ready();
+        if (!emptied && room == 0)
+            needed = record_size_;
     } else {
         for (;;) {
             if (!stashed_.load(std::memory_order_relaxed)) {
@@ -189,15 +227,8 @@ int Bridge::drain(uint32_t *out_items, size_t *out_bytes, void *buffer, size_t b
     drained_.fetch_add(items, std::memory_order_relaxed);
     if (items)
         room_made();
-    if (emptied) {
-        // Once closed it stays set: the loop looks until it has told CLOSED, and must not hear of us after that.
-        if (!is_closed()) {
-            signaled_.exchange(false, std::memory_order_seq_cst); // an exchange, to see what its setter did before
-            // A push or close between the last look and the line above found signaled_ set and stayed silent.
-            if (ring_.size() || is_closed())
-                signal();
-        }
-    }
+    if (emptied)
+        quiet();
     if (out_items)
         *out_items = items;
     if (out_bytes)
@@ -234,7 +265,7 @@ void Bridge::abandon() {
 
 void Bridge::stats(csploop_bridge_counts &out) const {
     out.capacity = static_cast<uint32_t>(ring_.capacity());
-    out.pushed = pushed_;
+    out.pushed = ring_.pushed();
     out.drained = drained_;
     out.dropped = dropped_;
     out.refused = refused_;

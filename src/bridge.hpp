@@ -27,6 +27,7 @@ public:
 
     // -- any thread
     int push(const void *data, size_t length);
+    int push_many(uint32_t &taken, const void *records, uint32_t count);
     void close();
     void stats(csploop_bridge_counts &out) const;
     size_t queued() const { return ring_.size() + (stashed_.load(std::memory_order_relaxed) ? 1 : 0); }
@@ -38,6 +39,8 @@ public:
 
     // -- the loop's thread
     int drain(uint32_t *out_items, size_t *out_bytes, void *buffer, size_t buffer_bytes);
+    // There is nothing to tell: from here on a push wakes the loop again.
+    void quiet();
     // The loop closes: what is inside is thrown away, and counted.
     void abandon();
     // Ends the loop's share: after CLOSED was delivered, or when the loop closes.
@@ -78,14 +81,15 @@ private:
     std::atomic<uint32_t> owners_{2}; // the loop, and all hosts together
     std::atomic<bool> closed_{false};
     std::atomic<bool> orphaned_{false};
-    std::atomic<bool> signaled_{false};
-    std::atomic<uint32_t> waiting_{0}; // producers blocked for room
+    // Read by every push, written when the bridge empties or fills: a cache line of their own.
+    alignas(64) std::atomic<bool> signaled_{false};
+    alignas(64) std::atomic<uint32_t> waiting_{0}; // producers blocked for room
     std::mutex room_mutex_;
     std::condition_variable room_;
     // A byte string that was taken out but did not fit the host's buffer: first at the next drain.
     Bytes stash_{};
     std::atomic<bool> stashed_{false};
-    std::atomic<uint64_t> pushed_{0}, drained_{0}, dropped_{0}, refused_{0}, blocked_{0}, wakes_{0};
+    std::atomic<uint64_t> drained_{0}, dropped_{0}, refused_{0}, blocked_{0}, wakes_{0};
 };
 
 } // namespace csploop

@@ -336,10 +336,13 @@ void Loop::collect_bridges() {
             bridge->closed_told = true;
             completions_.push_back(completion(CSPLOOP_KIND_CLOSED, bridge->id(), bridge->fn, bridge->arg, -1));
         }
-        if (queued > 0)
+        if (queued > 0) {
             active_bridges_[kept++] = bridge;
-        else
-            bridge->listed = false;
+            continue;
+        }
+        bridge->listed = false;
+        // A drain may overtake the signal of what it takes, and nobody drains again to clear that signal.
+        bridge->quiet();
     }
     active_bridges_.resize(kept);
 }

@@ -59,6 +59,18 @@ CSPLOOP_API CSPLOOP_MUST_CHECK int csploop_bridge_new(csploop_t *loop, csploop_b
  *   (full, policy BLOCK, on the loop's thread), ECLOSED, ECHILD, ENOMEM. Since 0.1. */
 CSPLOOP_API int csploop_bridge_push(csploop_bridge_t *bridge, const void *data, size_t length);
 
+/* Puts many records in at once, in their order and as cheaply as a copy: the
+ * bridge's counters and its loop hear of each run of them once.
+ *   out_records: how many went in, also after an error; may be NULL. The
+ *   first ones of the array are in, the rest are the caller's still.
+ *   records, count: copied; count records of record_size bytes, end to end.
+ *   With DROP_OLDEST more than fit may be given: the last ones stay.
+ *   Returns: 0 when all went in. Thread: any-thread.
+ *   Errors: EINVAL (NULL, or a bridge of byte strings), EAGAIN, EDEADLK,
+ *   ECLOSED, ECHILD as for csploop_bridge_push. Since 0.1. */
+CSPLOOP_API int csploop_bridge_push_many(csploop_bridge_t *bridge, uint32_t *out_records, const void *records,
+                                         uint32_t count);
+
 /* Copies items out, oldest first. Records lie end to end; byte strings each
  * follow a uint32_t with their length, unaligned.
  *   out_items, out_bytes: how many items and bytes were copied; either may be NULL.

@@ -34,6 +34,14 @@ public:
     requires(std::is_trivially_copyable_v<T> &&
              !std::is_convertible_v<T, std::string_view>) Result<void> push(const T &record)
     const noexcept { return push(std::as_bytes(std::span(&record, 1))); }
+    // taken: how many of them went in, also after an error.
+    template <class T>
+    requires std::is_trivially_copyable_v<T> Result<void> push_many(std::span<const T> records,
+                                                                    uint32_t *taken = nullptr)
+    const noexcept {
+        return detail::result_of(csploop_bridge_push_many(capi(), taken, records.data(),
+                                                          static_cast<uint32_t>(records.size())));
+    }
     // After EMSGSIZE, ask for the needed size with csploop_bridge_drain itself.
     Result<Drained> drain(std::span<std::byte> buffer) const noexcept {
         Drained drained{0, 0};

@@ -146,6 +146,59 @@ TEST_P(Bridge, WrongPushesAreRefused) {
     EXPECT_EQ(bridge.counts().pushed + strings.counts().pushed, 0u);
 }
 
+TEST_P(Bridge, ManyGoInAtOnceWithOneWake) {
+    TestBridge bridge(loop, CSPLOOP_BRIDGE_FAIL, number, 16, h.fn(), h.arg());
+    for (const size_t count : {5u, 16u, 1u, 13u}) {
+        std::vector<uint64_t> numbers(count);
+        std::iota(numbers.begin(), numbers.end(), count);
+        uint32_t taken = 0;
+        EXPECT_EQ(bridge.push_many(numbers, &taken), 0);
+        EXPECT_EQ(taken, count);
+        h.step();
+        EXPECT_EQ(bridge.drain_numbers(), numbers);
+    }
+    EXPECT_EQ(bridge.push_many({}), 0) << "none is allowed";
+    EXPECT_EQ(bridge.counts().wakes, 4u);
+    EXPECT_EQ(bridge.counts().pushed, 35u);
+}
+
+TEST_P(Bridge, OfManyThatDoNotFitThePolicyDecides) {
+    const std::vector<uint64_t> six{0, 1, 2, 3, 4, 5};
+    uint32_t taken = 0;
+
+    TestBridge failing(loop, CSPLOOP_BRIDGE_FAIL, number, 4, h.fn(), h.arg());
+    EXPECT_EQ(failing.push_many(six, &taken), CSPLOOP_EAGAIN);
+    EXPECT_EQ(taken, 4u);
+    EXPECT_EQ(failing.counts().refused, 2u);
+    EXPECT_EQ(failing.drain_numbers(), (std::vector<uint64_t>{0, 1, 2, 3}));
+
+    TestBridge dropping(loop, CSPLOOP_BRIDGE_DROP_OLDEST, number, 4, h.fn(), h.arg());
+    EXPECT_EQ(dropping.push_many(six, &taken), 0);
+    EXPECT_EQ(taken, 6u);
+    EXPECT_EQ(dropping.counts().dropped, 2u);
+    EXPECT_EQ(dropping.drain_numbers(), (std::vector<uint64_t>{2, 3, 4, 5}));
+
+    TestBridge blocking(loop, CSPLOOP_BRIDGE_BLOCK, number, 4, h.fn(), h.arg());
+    ASSERT_EQ(csploop_attach(loop), 0);
+    EXPECT_EQ(blocking.push_many(six, &taken), CSPLOOP_EDEADLK);
+    EXPECT_EQ(taken, 4u);
+    EXPECT_EQ(blocking.drain_numbers(), (std::vector<uint64_t>{0, 1, 2, 3}));
+    EXPECT_EQ(csploop_detach(loop), 0);
+}
+
+TEST_P(Bridge, WrongPushesOfManyAreRefused) {
+    uint32_t taken = 7;
+    TestBridge strings(loop, CSPLOOP_BRIDGE_FAIL, 0, 8, h.fn(), h.arg());
+    EXPECT_EQ(strings.push_many({1}, &taken), CSPLOOP_EINVAL);
+    EXPECT_EQ(taken, 0u);
+    TestBridge bridge(loop, CSPLOOP_BRIDGE_FAIL, number, 8, h.fn(), h.arg());
+    EXPECT_EQ(csploop_bridge_push_many(bridge.get(), &taken, nullptr, 3), CSPLOOP_EINVAL);
+    EXPECT_EQ(csploop_bridge_push_many(nullptr, &taken, &taken, 1), CSPLOOP_EINVAL);
+    EXPECT_EQ(csploop_bridge_close(bridge.get()), 0);
+    EXPECT_EQ(bridge.push_many({1}, &taken), CSPLOOP_ECLOSED);
+    EXPECT_EQ(bridge.counts().pushed + strings.counts().pushed, 0u);
+}
+
 TEST_P(Bridge, WrongOptionsAreRefused) {
     auto code_of = [&](auto change) {
         csploop_bridge_options options = CSPLOOP_BRIDGE_OPTIONS_INIT;

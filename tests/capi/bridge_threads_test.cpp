@@ -2,6 +2,7 @@
 #include "support/bridges.hpp"
 #include "support/harness.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -62,6 +63,54 @@ TEST_P(BridgeThreads, BlockLosesNothing) {
     EXPECT_EQ(counts.refused, 0u);
     EXPECT_EQ(counts.queued, 0u);
     EXPECT_EQ(csploop_detach(loop), 0);
+}
+
+TEST_P(BridgeThreads, BlockLosesNothingOfMany) {
+    TestBridge bridge(loop, CSPLOOP_BRIDGE_BLOCK, number, 16);
+    ASSERT_EQ(csploop_attach(loop), 0);
+    std::atomic<uint64_t> running{producers};
+    std::vector<std::thread> threads;
+    for (uint64_t p = 0; p < producers; ++p)
+        threads.emplace_back([&, p] {
+            for (uint64_t i = 0; i < each;) {
+                std::vector<uint64_t> some;
+                for (const uint64_t end = std::min(each, i + 1 + i % 40); i < end; ++i)
+                    some.push_back(tag(p, i));
+                ASSERT_EQ(bridge.push_many(some), 0);
+            }
+            --running;
+        });
+    std::vector<uint64_t> all;
+    drain_all(bridge, running, all);
+    for (std::thread &thread : threads)
+        thread.join();
+    EXPECT_EQ(all.size(), producers * each);
+    EXPECT_EQ(bridge.counts().pushed, producers * each);
+    EXPECT_EQ(bridge.counts().drained, producers * each);
+    EXPECT_EQ(csploop_detach(loop), 0);
+}
+
+TEST_P(BridgeThreads, DropOldestOfManyAddsUp) {
+    TestBridge bridge(loop, CSPLOOP_BRIDGE_DROP_OLDEST, number, 16);
+    std::atomic<uint64_t> running{producers};
+    std::vector<std::thread> threads;
+    for (uint64_t p = 0; p < producers; ++p)
+        threads.emplace_back([&, p] {
+            for (uint64_t i = 0; i < each; i += 25) {
+                std::vector<uint64_t> some;
+                for (uint64_t k = i; k < i + 25; ++k)
+                    some.push_back(tag(p, k));
+                ASSERT_EQ(bridge.push_many(some), 0);
+            }
+            --running;
+        });
+    std::vector<uint64_t> all;
+    drain_all(bridge, running, all);
+    for (std::thread &thread : threads)
+        thread.join();
+    const csploop_bridge_counts counts = bridge.counts();
+    EXPECT_EQ(counts.drained, all.size());
+    EXPECT_EQ(counts.drained + counts.dropped, counts.pushed);
 }
 
 TEST_P(BridgeThreads, FailRefusesExactlyWhatItSays) {
@@ -209,6 +258,26 @@ TEST_P(BridgeThreads, APushWakesASleepingLoop) {
     }
     producer.join();
     EXPECT_LE(bridge.counts().wakes, rounds);
+}
+
+TEST_P(BridgeThreads, ADrainThatOvertakesASignalLosesNothing) {
+    const uint64_t items = sized(100000, 20000);
+    TestBridge bridge(loop, CSPLOOP_BRIDGE_BLOCK, number, 64);
+    ASSERT_EQ(csploop_attach(loop), 0);
+    std::thread producer([&] {
+        for (uint64_t i = 0; i < items; ++i)
+            ASSERT_EQ(bridge.push(i), 0);
+    });
+    waiting_for = "a push whose signal was taken for an old one";
+    uint64_t next = 0;
+    while (next < items) {
+        h.turn(-1);
+        for (const uint64_t item : bridge.drain_numbers(8))
+            ASSERT_EQ(item, next++);
+        h.forget();
+    }
+    producer.join();
+    EXPECT_EQ(csploop_detach(loop), 0);
 }
 
 TEST_P(BridgeThreads, ReferencesMayEndOnAnyThread) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <thread>
@@ -94,4 +95,69 @@ TEST(Ring, LosesAndDoublesNothingUnderManyThreads) {
         thread.join();
     for (const auto &count : seen)
         EXPECT_EQ(count.load(), 1u);
+}
+
+TEST(Ring, TakesAndGivesRunsAcrossItsEnd) {
+    Ring ring(8, sizeof(uint32_t));
+    uint32_t next_in = 0;
+    uint32_t next_out = 0;
+    for (const size_t some : {5u, 8u, 3u, 7u, 1u, 6u}) {
+        std::vector<uint32_t> in(some);
+        for (uint32_t &value : in)
+            value = next_in++;
+        ASSERT_EQ(ring.push_some(in.data(), some), some);
+        EXPECT_TRUE(ring.ready());
+        std::vector<uint32_t> out(some + 1, 0);
+        ASSERT_EQ(ring.pop_some(out.data(), some + 1), some) << "as many as there are";
+        for (size_t i = 0; i < some; ++i)
+            EXPECT_EQ(out[i], next_out++);
+        EXPECT_FALSE(ring.ready());
+    }
+    EXPECT_EQ(ring.pushed(), next_in);
+}
+
+TEST(Ring, TakesOfARunWhatFits) {
+    Ring ring(4, sizeof(int));
+    const int values[] = {1, 2, 3, 4, 5, 6};
+    EXPECT_EQ(ring.push_some(values, 6), 4u);
+    EXPECT_EQ(ring.push_some(values, 6), 0u);
+    EXPECT_EQ(ring.pop_some(nullptr, 3), 3u) << "thrown away";
+    EXPECT_EQ(ring.push_some(values + 4, 2), 2u);
+    int out[4] = {};
+    EXPECT_EQ(ring.pop_some(out, 4), 3u);
+    EXPECT_EQ(out[0], 4);
+    EXPECT_EQ(out[2], 6);
+}
+
+TEST(Ring, RunsStayWholeUnderManyThreads) {
+    constexpr uint64_t producers = 3;
+    constexpr uint64_t each = 6000;
+    constexpr size_t most = 7;
+    Ring ring(16, sizeof(uint64_t));
+    std::vector<std::thread> threads;
+    for (uint64_t producer = 0; producer < producers; ++producer)
+        threads.emplace_back([&, producer] {
+            uint64_t run[most];
+            for (uint64_t sent = 0; sent < each;) {
+                const size_t count = std::min<uint64_t>(1 + sent % most, each - sent);
+                for (size_t i = 0; i < count; ++i)
+                    run[i] = producer << 32 | (sent + i);
+                const size_t taken = ring.push_some(run, count);
+                sent += taken;
+                if (!taken)
+                    std::this_thread::yield();
+            }
+        });
+    std::vector<uint64_t> next(producers, 0);
+    for (uint64_t got = 0; got < producers * each;) {
+        uint64_t out[5];
+        const size_t count = ring.pop_some(out, 5);
+        for (size_t i = 0; i < count; ++i)
+            EXPECT_EQ(out[i] & 0xffffffff, next[out[i] >> 32]++) << "the order of one producer";
+        got += count;
+        if (!count)
+            std::this_thread::yield();
+    }
+    for (auto &thread : threads)
+        thread.join();
 }

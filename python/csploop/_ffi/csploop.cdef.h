@@ -89,6 +89,7 @@ typedef struct csploop_bridge_counts {
 } csploop_bridge_counts;
 int csploop_bridge_new(csploop_t *loop, csploop_bridge_t **out, const csploop_bridge_options *options, csploop_fn fn, void *arg);
 int csploop_bridge_push(csploop_bridge_t *bridge, const void *data, size_t length);
+int csploop_bridge_push_many(csploop_bridge_t *bridge, uint32_t *out_records, const void *records, uint32_t count);
 int csploop_bridge_drain(csploop_bridge_t *bridge, uint32_t *out_items, size_t *out_bytes, void *buffer, size_t buffer_bytes);
 int csploop_bridge_close(csploop_bridge_t *bridge);
 int csploop_bridge_stats(const csploop_bridge_t *bridge, csploop_bridge_counts *out);

@@ -91,6 +91,27 @@ class TimersMixin(LoopState):
             del handle._source_traceback[-3:]  # the frames of this file are not where the user made it
         return handle
 
+    def _call_at_wall(
+        self, wall_ns: int, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> TimerHandle:
+        """Calls it when the wall clock reaches wall_ns (since 1970, UTC), whatever is done to that clock meanwhile.
+
+        The loop's thread. OSError where the system has no descriptor for its alarm.
+        """
+        wall_ns = max(min(wall_ns, NEVER), -NEVER)
+        when = self.time() + (wall_ns - time.time_ns()) / 1e9
+        if self._slow:
+            handle = self._call_at_checked(when, callback, args, context)
+        else:
+            handle = TimerHandle(when, callback, args, self, context)
+        out = ffi.new("csploop_id *")
+        check(self._lib.csploop_call_at_wall(self._core, out, wall_ns, ffi.NULL, ffi.NULL))
+        handle._deadline = wall_ns
+        handle._id = out[0]
+        handle._scheduled = True
+        self._timers[handle._id] = handle
+        return handle
+
     def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
         """A timer that the core knows was cancelled."""
         if self._timers.pop(handle._id, None) is not None:

@@ -30,6 +30,11 @@ from csploop.csp._api import hold as hold
 from csploop.csp._api import is_csp_asyncio_mode as is_csp_asyncio_mode
 from csploop.csp._api import now as now
 from csploop.csp._api import stop_engine as stop_engine
+from csploop.csp._bridges import AsyncioBridge as AsyncioBridge
+from csploop.csp._bridges import BidirectionalBridge as BidirectionalBridge
+from csploop.csp._bridges import BridgeHandle as BridgeHandle
+from csploop.csp._bridges import BridgeStats as BridgeStats
+from csploop.csp._bridges import RecordBridge as RecordBridge
 from csploop.csp._install import install as install
 from csploop.csp._install import uninstall as uninstall
 from csploop.csp._running import run as run
@@ -42,6 +47,11 @@ from csploop.csp._shared_loop import shutdown_shared_loop as shutdown_shared_loo
 __all__ = [
     "AsyncAlarm",
     "AsyncContext",
+    "AsyncioBridge",
+    "BidirectionalBridge",
+    "BridgeHandle",
+    "BridgeStats",
+    "RecordBridge",
     "async_alarm",
     "async_for",
     "async_in",

@@ -1,4 +1,4 @@
-"""asyncio on csp's time: run, new_event_loop, CspEventLoop and its policy.
+"""asyncio on csp's time: run, new_event_loop, CspEventLoop and its policy; bridges into running graphs.
 
     import csploop.csp.event_loop as csp_event_loop
     csp_event_loop.run(main())
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from csploop import _compat
 from csploop._loop.runner import Runner
+from csploop.csp._bridges import AsyncioBridge as AsyncioBridge
+from csploop.csp._bridges import BidirectionalBridge as BidirectionalBridge
 from csploop.csp._event_loop import CspEventLoop as CspEventLoop
 from csploop.csp._event_loop import new_event_loop as new_event_loop
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from csploop.csp._policy import CspEventLoopPolicy as CspEventLoopPolicy
     from csploop.csp._policy import EventLoopPolicy as EventLoopPolicy
 
-__all__ = ["CspEventLoop", "new_event_loop", "run"]
+__all__ = ["AsyncioBridge", "BidirectionalBridge", "CspEventLoop", "new_event_loop", "run"]
 
 _POLICY_NAMES = ("CspEventLoopPolicy", "EventLoopPolicy")
 

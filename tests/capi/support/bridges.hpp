@@ -27,6 +27,9 @@ public:
     csploop_bridge_t *get() const { return bridge_; }
     csploop_id id() const { return csploop_bridge_id(bridge_); }
     int push(uint64_t number) const { return csploop_bridge_push(bridge_, &number, sizeof number); }
+    int push_many(const std::vector<uint64_t> &numbers, uint32_t *taken = nullptr) const {
+        return csploop_bridge_push_many(bridge_, taken, numbers.data(), static_cast<uint32_t>(numbers.size()));
+    }
     int push(std::string_view text) const { return csploop_bridge_push(bridge_, text.data(), text.size()); }
 
     std::vector<uint64_t> drain_numbers(size_t at_most = 4096) const {

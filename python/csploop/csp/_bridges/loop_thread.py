@@ -1,0 +1,80 @@
+"""LoopThread: a csploop loop that runs in a thread of its own, from `start` to `stop`.
+
+The thread owns the loop and closes it at its end, whoever asked for that end: `stop`, or the loop's own
+stop().
+It is a daemon, so that a callback which never returns does not keep the process alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any, Callable
+
+from csploop._loop.base import Loop
+
+__all__ = ["LoopThread"]
+
+
+class LoopThread:
+    def __init__(self, name: str, on_end: Callable[[], object]) -> None:
+        self.loop = Loop()
+        self._on_end = on_end
+        self._running = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Returns when the loop runs."""
+        self.loop.call_soon(self._running.set)
+        self._thread.start()
+        self._running.wait()
+
+    @property
+    def is_current(self) -> bool:
+        return threading.current_thread() is self._thread
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def call(self, callback: Callable[..., object], *args: Any, context: Any = None) -> asyncio.Handle:
+        """From any thread. RuntimeError when the loop is closed."""
+        return self.loop.call_soon_threadsafe(callback, *args, context=context)
+
+    def ask_to_stop(self) -> None:
+        try:
+            self.loop.call_soon_threadsafe(self.loop.stop)
+        except RuntimeError:
+            if not self.loop.is_closed():
+                raise
+
+    def join(self, timeout: float | None) -> bool:
+        """Whether the thread has ended. At once when this is the thread."""
+        if not self.is_current:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        loop = self.loop
+        try:
+            loop.run_forever()
+        finally:
+            try:
+                self._on_end()
+                loop.run_until_complete(self._wind_up())
+                loop.run_until_complete(loop.shutdown_asyncgens())
+                loop.run_until_complete(loop.shutdown_default_executor())
+            finally:
+                loop.close()
+
+    async def _wind_up(self) -> None:
+        """Cancels what is left and waits for its end; who fails at that is reported."""
+        me = asyncio.current_task()
+        tasks = [task for task in asyncio.all_tasks() if task is not me]
+        for task in tasks:
+            task.cancel()
+        for task, result in zip(tasks, await asyncio.gather(*tasks, return_exceptions=True)):
+            if isinstance(result, Exception):
+                self.loop.call_exception_handler(
+                    {"message": "a task failed while its bridge stopped", "exception": result, "task": task}
+                )
