@@ -7,8 +7,9 @@ import threading
 from typing import Any
 
 import csp
-from csploop.csp._bridges import BidirectionalBridge
 from support.bridge_graphs import Graph, echo
+
+from csploop.csp._bridges import BidirectionalBridge
 
 
 class Listener:

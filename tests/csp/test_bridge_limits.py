@@ -7,8 +7,9 @@ import threading
 
 import csp
 import pytest
-from csploop.csp._bridges import AsyncioBridge
 from support.bridge_graphs import Gate, Graph, once
+
+from csploop.csp._bridges import AsyncioBridge
 
 
 class Held:

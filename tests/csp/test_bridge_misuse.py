@@ -12,8 +12,10 @@ import csp
 import numpy as np
 import pytest
 from csp.impl.struct import define_struct
-from csploop.csp._bridges import AsyncioBridge, BidirectionalBridge
 from support.bridge_graphs import LONG, START, Gate, Graph, collect, simulate
+
+from csploop.csp._bridges import AsyncioBridge, BidirectionalBridge
+
 
 # csp wants the annotations of a class as types, not as text.
 Quote = define_struct("Quote", {"price": float})

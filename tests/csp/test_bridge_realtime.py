@@ -8,11 +8,12 @@ import threading
 from datetime import datetime, timedelta, timezone
 
 import csp
-import csploop
 import pytest
 from csp.impl.genericpushadapter import GenericPushAdapter
-from csploop.csp._bridges import AsyncioBridge
 from support.bridge_graphs import Gate, Graph
+
+import csploop
+from csploop.csp._bridges import AsyncioBridge
 
 RUNS = pytest.mark.parametrize("ours", [False, True], ids=["csp.run", "csploop.csp.run"])
 

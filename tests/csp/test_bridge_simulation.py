@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import csp
-import csploop.csp
 import pytest
-from csploop.csp._bridges import AsyncioBridge, BidirectionalBridge
 from support.bridge_graphs import START, echo, once, simulate
+
+import csploop.csp
+from csploop.csp._bridges import AsyncioBridge, BidirectionalBridge
 
 RUNS = pytest.mark.parametrize("run", [csp.run, csploop.csp.run], ids=["csp.run", "csploop.csp.run"])
 HOUR = timedelta(hours=1)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import csp
-import csploop.csp
 from csp import ts
+
+import csploop.csp
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 if str(BENCH / "csp") not in sys.path:
@@ -24,7 +25,7 @@ csp.run(csp.const(1), starttime=START, endtime=timedelta(1))
 
 
 @csp.node
-def collect(value: ts[T], seen: object, until: int):  # noqa: F821
+def collect(value: ts["T"], seen: object, until: int):  # noqa: F821
     if csp.ticked(value):
         seen.append((csp.now(), value))
         if len(seen) == until:
@@ -38,7 +39,7 @@ def once(begin: ts[bool], action: object):
 
 
 @csp.node
-def echo(value: ts[T], bridge: object):  # noqa: F821
+def echo(value: ts["T"], bridge: object):  # noqa: F821
     if csp.ticked(value):
         bridge.emit((csp.now(), value))
 
