@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import os
+import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -249,6 +251,21 @@ def test_the_end_of_the_run_ends_what_is_left() -> None:
     run(SAME_THREAD, graph)
     assert log == ["cancelled"]
     assert futures[0].cancelled()
+
+
+def test_ctrl_c_ends_the_wait_and_cancels_the_coroutine() -> None:
+    ended = threading.Event()
+
+    async def interrupting() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            await forever()
+        finally:
+            ended.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        await_(interrupting())
+    assert ended.wait(10)
 
 
 @pytest.mark.parametrize("bad", [None, 1, double])

@@ -288,7 +288,7 @@ def test_bridge_scheduling() -> None:
 
 @pytest.mark.timeout(40)
 def test_bridge_coroutines() -> None:
-    bridge = event_loop().AsyncioBridge(object, "data")
+    bridge = event_loop().AsyncioBridge(object, "data", keep=True)
     bridge.start()
     try:
         runner = running(bridge, object, 3)
@@ -300,7 +300,7 @@ def test_bridge_coroutines() -> None:
 
 @pytest.mark.timeout(40)
 def test_bridge_and_csp_time() -> None:
-    bridge = event_loop().AsyncioBridge(str, "marks")
+    bridge = event_loop().AsyncioBridge(str, "marks", keep=True)
     try:
         names = execute(
             "10_coordinating_with_csp_time_csp_now",
@@ -325,7 +325,7 @@ def test_bridge_and_csp_time() -> None:
 
 @pytest.mark.timeout(40)
 def test_bridge_and_timers() -> None:
-    bridge = event_loop().AsyncioBridge(str, "events")
+    bridge = event_loop().AsyncioBridge(str, "events", keep=True)
     bridge.start()
     try:
         names = execute(
