@@ -157,6 +157,25 @@ def test_at_any_moment_nothing_hangs(kind):
         assert interrupted
 
 
+@pytest.mark.parametrize("kind", ["realtime", "background"])
+def test_runs_in_runs_all_end(kind, csps_handler):
+    ready = threading.Event()
+
+    async def inner(run, emitter):
+        asyncio.get_running_loop().call_later(0.05, ready.set)
+        await asyncio.get_running_loop().create_future()
+
+    @csp.node
+    def nest(x: csp.ts[bool]):
+        if csp.ticked(x):
+            run_feed(inner, **KINDS[kind])
+
+    thread = interrupt_when(ready)
+    with pytest.raises(KeyboardInterrupt):
+        csploop.csp.run(lambda: nest(csp.const(True)), **REALTIME)
+    thread.join()
+
+
 def test_a_coroutines_own_handler_replaces_it():
     async def feed(run, emitter):
         caught = asyncio.Event()
@@ -185,24 +204,3 @@ def test_in_an_asyncio_program_the_run_ends_and_asyncio_raises():
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(main())
     thread.join()
-
-
-def test_csps_own_run_still_ends_afterwards():
-    """csp's handler is in its place again: its engine notices a signal that Python code never sees."""
-    run_feed(lambda run, emitter: asyncio.sleep(0), realtime=True, endtime=timedelta(seconds=0.01))
-    seen = []
-
-    @csp.node
-    def interrupt(x: csp.ts[bool]):
-        if csp.ticked(x):
-            seen.append(True)
-            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
-
-    try:
-        csp.run(lambda: interrupt(csp.const(True)), realtime=True, endtime=timedelta(seconds=15))
-    except KeyboardInterrupt:
-        seen.append("raised")
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.join()
-    assert seen[0] is True

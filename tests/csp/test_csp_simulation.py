@@ -311,17 +311,19 @@ for tick in run_feed(feed, starttime=datetime(2024, 1, 1), endtime=timedelta(day
 """
 
 
-@pytest.mark.timeout(120)  # importing csp takes seconds on a slow machine
+@pytest.mark.timeout(300)  # importing csp takes many seconds on a busy machine
 def test_output_is_byte_equal_from_run_to_run(request):
     import os
 
     outputs = set()
-    for seed in ("0", "1", "random"):
+    for seed in ("0", "random"):
         env = {**os.environ, "PYTHONPATH": str(request.config.rootpath / "tests"), "PYTHONHASHSEED": seed}
         run = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, env=env, check=True)
         outputs.add(run.stdout)
     assert len(outputs) == 1
-    assert outputs.pop().count(b"\n") > 1000
+    output = outputs.pop()
+    assert output.count(b"\n") > 1000
+    assert b"Task-" in output and b"None" not in output
 
 
 def test_two_runs_in_one_process_are_equal():

@@ -39,6 +39,11 @@ class SerialTask(asyncio.Task):  # type: ignore[type-arg]
             self._serial = self.get_loop()._next_serial()  # type: ignore[attr-defined]
             return self._serial
 
+    def set_name(self, value: object) -> None:
+        # Some asyncios pass on that no name was given, and would take away the one that the factory made.
+        if value is not None:
+            super().set_name(value)
+
 
 def serial_task(loop: Any, coro: Any, **kwargs: Any) -> SerialTask:
     """The task factory. Names are numbered for each loop, so that they too are the same in every run."""

@@ -31,14 +31,15 @@ class Interrupts:
     def __init__(self) -> None:
         self.interrupted = False
         self._action: Any = None
+        self._previous: Any = None
 
     def enter(self) -> None:
-        if (
-            os.name != "posix"
-            or threading.current_thread() is not threading.main_thread()
-            or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-        ):
+        if os.name != "posix" or threading.current_thread() is not threading.main_thread():
             return
+        previous = signal.getsignal(signal.SIGINT)
+        if previous is not signal.default_int_handler and _outer(previous) is None:
+            return
+        self._previous = previous
         self._action = ctypes.create_string_buffer(SIGACTION_BYTES)
         _sigaction(None, self._action)
         signal.signal(signal.SIGINT, self._handle)
@@ -47,13 +48,22 @@ class Interrupts:
     def leave(self) -> None:
         action, self._action = self._action, None
         if action is not None and signal.getsignal(signal.SIGINT) == self._handle:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, self._previous)
             _sigaction(action, None)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.interrupted:
             raise KeyboardInterrupt
         self.interrupted = True
+        outer = _outer(self._previous)
+        if outer is not None:
+            outer.interrupted = True
+
+
+def _outer(handler: Any) -> Interrupts | None:
+    """The one of the run around this one, if that is whose handler it is."""
+    owner = getattr(handler, "__self__", None)
+    return owner if isinstance(owner, Interrupts) else None
 
 
 def _sigaction(new: Any, old: Any) -> None:

@@ -121,7 +121,8 @@ class SimulatedRun(DrivenRun):
             self._do_errands()
         if self._alarm is None and deadline != NEVER_US:
             # An alarm behind the end makes the engine go on to the end; far away, its time would not fit.
-            deadline = min(deadline, self._end_us + 1)
+            if deadline > self._end_us:
+                deadline = self._end_us + 1
             self._alarm_us = deadline
             self._alarm = self._schedule(timedelta(microseconds=deadline - at), deadline)  # type: ignore[misc]
 
