@@ -17,7 +17,7 @@ from datetime import timedelta
 import csp
 from csp import ts
 from csp.impl.genericpushadapter import GenericPushAdapter
-from csploop.csp._bridges import AsyncioBridge
+from csploop.csp import AsyncioBridge
 
 
 @csp.node

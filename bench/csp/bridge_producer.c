@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
+#include <time.h>
 
 struct record { /* as RECORD in bridge_records.py */
     uint64_t number;
@@ -22,7 +22,8 @@ struct producer {
     uint64_t first, count;
     uint32_t run; /* records a call; 1: csploop_bridge_push */
     uint64_t taken;
-    int code; /* of the push that ended it, 0 if none did */
+    uint64_t cpu_ns; /* that the thread has used */
+    int code;        /* of the push that ended it, 0 if none did */
 };
 
 enum { most = 4096 };
@@ -55,6 +56,9 @@ static void *produce(void *argument) {
         done += some;
     }
     csploop_bridge_unref(self->bridge);
+    struct timespec used = {0, 0};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    self->cpu_ns = (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
     return NULL;
 }
 
@@ -74,11 +78,13 @@ struct producer *producer_start(uint64_t address, uint64_t first, uint64_t count
     return NULL;
 }
 
-/* Waits for the thread and frees it. out_taken: how many records went in. Returns: 0, or the code that ended it. */
-int producer_join(struct producer *self, uint64_t *out_taken) {
+/* Waits for the thread and frees it. out_taken: how many records went in. out_cpu_ns: the thread's CPU time.
+ * Returns: 0, or the code that ended it. */
+int producer_join(struct producer *self, uint64_t *out_taken, uint64_t *out_cpu_ns) {
     pthread_join(self->thread, NULL);
     const int code = self->code;
     *out_taken = self->taken;
+    *out_cpu_ns = self->cpu_ns;
     free(self);
     return code;
 }

@@ -14,7 +14,7 @@ import csp
 import csploop.csp
 import numpy as np
 from csp import ts
-from csploop.csp._bridges import RecordBridge
+from csploop.csp import RecordBridge
 from producer import RECORD, Producer
 
 
@@ -33,8 +33,9 @@ def consume(batch: ts[np.ndarray], total: int, result: object):
             csp.stop_engine()
 
 
-def measure(run, records: int, many: int) -> tuple[float, float]:
-    """Records a second from the producer's start to the last one's tick, and records a batch."""
+def measure(run, records: int, many: int) -> tuple[float, float, float]:
+    """Records a second from the producer's start to the last one's tick, records a batch, and the producer's
+    CPU time a record (ns), which says what an own core would make of it."""
     result: list[tuple[float, int]] = []
     with RecordBridge(RECORD) as bridge:
         started: list[tuple[float, Producer]] = []
@@ -54,7 +55,7 @@ def measure(run, records: int, many: int) -> tuple[float, float]:
         if (taken, code) != (records, 0):
             raise AssertionError(f"the producer ended with {code} after {taken} records")
     end, batches = result[0]
-    return records / (end - start), records / batches
+    return records / (end - start), records / batches, producer.cpu_ns / records
 
 
 def main() -> None:
@@ -68,15 +69,17 @@ def main() -> None:
         for how, run in (("csploop.csp.run", csploop.csp.run), ("csp.run", csp.run))
         for many in (1, 256)
     ]
-    rates: dict[str, list[tuple[float, float]]] = {name: [] for name, _, _ in cases}
+    rates: dict[str, list[tuple[float, float, float]]] = {name: [] for name, _, _ in cases}
     for _ in range(options.rounds):
         for name, run, many in cases:
             rates[name].append(measure(run, options.records, many))
     for name, samples in rates.items():
         rate = statistics.median(sample[0] for sample in samples)
         batch = statistics.median(sample[1] for sample in samples)
+        cpu = statistics.median(sample[2] for sample in samples)
         low, high = min(sample[0] for sample in samples), max(sample[0] for sample in samples)
-        print(f"{name:42} {rate:14,.0f}/s ({low:,.0f} to {high:,.0f}), {batch:,.0f} a batch")
+        spread = f"{low:,.0f} to {high:,.0f}"
+        print(f"{name:42} {rate:14,.0f}/s ({spread}), {batch:,.0f} a batch, {cpu:.0f} ns CPU")
 
 
 if __name__ == "__main__":

@@ -33,12 +33,14 @@ def library() -> ctypes.CDLL:
             ctypes.c_uint64,
             ctypes.c_uint32,
         ]
-        _library.producer_join.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint64)]
+        _library.producer_join.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(ctypes.c_uint64)] * 2]
     return _library
 
 
 class Producer:
     """A thread of C that pushes `count` records, `run` a call (1: csploop_bridge_push)."""
+
+    cpu_ns = 0  # that the thread had used, known after join()
 
     def __init__(self, address: int, count: int, run: int, first: int = 0) -> None:
         self._handle = library().producer_start(address, first, count, run)
@@ -47,7 +49,8 @@ class Producer:
 
     def join(self) -> tuple[int, int]:
         """Waits; how many records went in, and the code that ended it (0: none)."""
-        taken = ctypes.c_uint64()
-        code = library().producer_join(self._handle, ctypes.byref(taken))
+        taken, cpu_ns = ctypes.c_uint64(), ctypes.c_uint64()
+        code = library().producer_join(self._handle, ctypes.byref(taken), ctypes.byref(cpu_ns))
         self._handle = None
+        self.cpu_ns = cpu_ns.value
         return taken.value, code

@@ -7,9 +7,8 @@ import threading
 from typing import Any
 
 import csp
+from csploop.csp import BidirectionalBridge
 from support.bridge_graphs import Graph, echo
-
-from csploop.csp._bridges import BidirectionalBridge
 
 
 class Listener:

@@ -7,9 +7,8 @@ import threading
 
 import csp
 import pytest
+from csploop.csp import AsyncioBridge
 from support.bridge_graphs import Gate, Graph, once
-
-from csploop.csp._bridges import AsyncioBridge
 
 
 class Held:

@@ -12,10 +12,8 @@ import csp
 import numpy as np
 import pytest
 from csp.impl.struct import define_struct
+from csploop.csp import AsyncioBridge, BidirectionalBridge
 from support.bridge_graphs import LONG, START, Gate, Graph, collect, simulate
-
-from csploop.csp._bridges import AsyncioBridge, BidirectionalBridge
-
 
 # csp wants the annotations of a class as types, not as text.
 Quote = define_struct("Quote", {"price": float})
@@ -132,8 +130,8 @@ def test_wrong_arguments_are_refused() -> None:
         (timedelta, timedelta(1), 5),
         (Quote, Quote(price=1.0), 1.0),
         (Side, Side.BUY, 1),
-        (List[float], [1.5], ["a"]),
-        (Dict[str, int], {"a": 1}, 3),
+        (List[float], [1.5], ["a"]),  # noqa: UP006
+        (Dict[str, int], {"a": 1}, 3),  # noqa: UP006
         (dict, {}, []),
         (np.ndarray, np.zeros(2), 3),
         (enum.Enum, enum.Enum("E", "A")["A"], 3),
@@ -284,7 +282,8 @@ def test_an_engine_that_ends_while_coroutines_push_loses_nothing_uncounted() -> 
 
 
 def test_a_graph_that_fails_frees_its_bridge() -> None:
-    with AsyncioBridge(int) as bridge:
+    bridge = AsyncioBridge(int)
+    with bridge:
 
         @csp.node
         def fail(value: csp.ts[int]):
@@ -295,9 +294,9 @@ def test_a_graph_that_fails_frees_its_bridge() -> None:
             bridge.push(1)
         assert isinstance(caught.value.__cause__, ArithmeticError)
         assert bridge.push(2) is False
-        with Graph(bridge, 1) as graph:
-            bridge.push(3)
-        assert graph.values == [3]
+    with bridge, Graph(bridge, 1) as graph:
+        bridge.push(3)
+    assert graph.values == [3]
 
 
 def test_two_graphs_cannot_run_with_one_bridge() -> None:

@@ -8,12 +8,11 @@ import threading
 from datetime import datetime, timedelta, timezone
 
 import csp
+import csploop
 import pytest
 from csp.impl.genericpushadapter import GenericPushAdapter
+from csploop.csp import AsyncioBridge
 from support.bridge_graphs import Gate, Graph
-
-import csploop
-from csploop.csp._bridges import AsyncioBridge
 
 RUNS = pytest.mark.parametrize("ours", [False, True], ids=["csp.run", "csploop.csp.run"])
 
@@ -107,8 +106,8 @@ def test_cancelled_calls_do_not_run() -> None:
         gate.open()
 
         async def armed_and_cancelled() -> None:
-            for handle in (bridge.call_later(0, ran.append, "own"), bridge.call_at(now, ran.append, "own at")):
-                handle.cancel()
+            bridge.call_later(0, ran.append, "own").cancel()
+            bridge.call_at(now, ran.append, "own at").cancel()
             await asyncio.sleep(0.001)
 
         bridge.run_coroutine(armed_and_cancelled()).result(10)
@@ -145,8 +144,9 @@ def test_call_at_engine_runs_in_the_cycle_of_that_time(ours: bool) -> None:
             engine = graph._runner._thread.name
     assert {name for name, _, _ in got} == {"before the run", "during it", "past"}
     assert {thread for _, _, thread in got} == {engine}
-    if bridge.stats().pushed == 3:
-        assert [when for name, when, _ in got if name != "past"] == [target, target]
+    # A graph that starts late finds the time past.
+    times = {name: when for name, when, _ in got}
+    assert times["before the run"] >= target and times["during it"] >= target
 
 
 def test_values_wait_for_the_graph_only_when_asked_to() -> None:

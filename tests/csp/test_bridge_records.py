@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import csp
+import csploop.csp
 import numpy as np
 import pytest
 from csp.impl.struct import define_struct
-from support.bridge_graphs import LONG, START, Gate, once
-
-import csploop.csp
 from csploop._ffi import lib
-from csploop.csp._bridges import RecordBridge
+from csploop.csp import RecordBridge
+from support.bridge_graphs import LONG, START, Gate, once
 
 PLAIN = np.dtype([("number", "i8"), ("price", "f8")])
 RUNS = pytest.mark.parametrize("run", [csp.run, csploop.csp.run], ids=["csp.run", "csploop.csp.run"])
@@ -26,7 +25,7 @@ Tick = define_struct(
 
 
 @csp.node
-def gather(batch: csp.ts["T"], seen: object, until: int):  # noqa: F821
+def gather(batch: csp.ts["T"], seen: object, until: int):
     """Keeps batches until they hold so many records."""
     with csp.state():
         s_count = 0

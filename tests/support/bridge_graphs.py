@@ -1,4 +1,4 @@
-"""Graphs for the tests of bridges: what ticks is kept with its engine time, and ends the run when it is enough."""
+"""Graphs for the tests of bridges: what ticks is kept with its time, and ends the run when it is enough."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import csp
-from csp import ts
-
 import csploop.csp
+from csp import ts
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 if str(BENCH / "csp") not in sys.path:
@@ -25,7 +24,7 @@ csp.run(csp.const(1), starttime=START, endtime=timedelta(1))
 
 
 @csp.node
-def collect(value: ts["T"], seen: object, until: int):  # noqa: F821
+def collect(value: ts["T"], seen: object, until: int):  # noqa: F821, UP037
     if csp.ticked(value):
         seen.append((csp.now(), value))
         if len(seen) == until:
@@ -39,13 +38,13 @@ def once(begin: ts[bool], action: object):
 
 
 @csp.node
-def echo(value: ts["T"], bridge: object):  # noqa: F821
+def echo(value: ts["T"], bridge: object):  # noqa: F821, UP037
     if csp.ticked(value):
         bridge.emit((csp.now(), value))
 
 
 class Graph:
-    """A graph that collects a bridge's values, in realtime, on a thread of its own; joined at the block's end.
+    """A graph in realtime that collects a bridge's values, on a thread of its own; joined at the end.
 
     until: it ends when so many have ticked; 0: when `stop` is called.
     """

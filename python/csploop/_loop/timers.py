@@ -94,7 +94,7 @@ class TimersMixin(LoopState):
     def _call_at_wall(
         self, wall_ns: int, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> TimerHandle:
-        """Calls it when the wall clock reaches wall_ns (since 1970, UTC), whatever is done to that clock meanwhile.
+        """Calls it when the wall clock reaches wall_ns (since 1970, UTC), whatever is done to that clock.
 
         The loop's thread. OSError where the system has no descriptor for its alarm.
         """

@@ -114,6 +114,24 @@ class BidirectionalBridge(AsyncioBridge):
         self._event_tasks.add(task)
         task.add_done_callback(self._event_tasks.discard)
 
+    def _graph_stopped(self) -> None:
+        """Events of a simulation's last cycle, for which there is no following one, are delivered now.
+
+        Coroutines have no time left: they end unstarted, as those that are cancelled at the end of a run.
+        """
+        super()._graph_stopped()
+        if not self._port.simulated:
+            return
+        with self._lock:
+            events = list(self._events)
+            self._events.clear()
+            self._announced = False
+        for event in events:
+            for callback in self._callbacks:
+                result = callback(event)
+                if inspect.iscoroutine(result):
+                    result.close()
+
     def _close(self) -> None:
         super()._close()
         with self._lock:

@@ -57,7 +57,7 @@ class Channel:
         self._closed = False
         self._taking = keep
         self._blocking = 0
-        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._waiters: list[tuple[asyncio.AbstractEventLoop, int, asyncio.Future[None]]] = []
         self._pushed = self._drained = self._dropped = self._refused = self._blocked = self._wakes = 0
 
     # Any thread.
@@ -104,7 +104,7 @@ class Channel:
                 return
             loop = asyncio.get_running_loop()
             future: asyncio.Future[None] = loop.create_future()
-            waiter = (loop, future)
+            waiter = (loop, threading.get_ident(), future)
             self._waiters.append(waiter)
         try:
             await future
@@ -236,7 +236,12 @@ class Channel:
         if self._blocking:
             self._room.notify_all()
         waiters, self._waiters = self._waiters, []
-        for loop, future in waiters:
+        for loop, thread, future in waiters:
+            if thread == threading.get_ident():
+                # The engine's own loop, between two of its turns: the call from other threads would not be
+                # seen.
+                loop.call_soon(_wake, future)
+                continue
             try:
                 loop.call_soon_threadsafe(_wake, future)
             except RuntimeError:

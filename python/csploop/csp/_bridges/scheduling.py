@@ -6,7 +6,6 @@ when the graph starts, and the loop for coroutines is the run's.
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import threading
 from asyncio import futures
