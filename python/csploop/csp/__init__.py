@@ -16,6 +16,15 @@ except ImportError as exc:
         raise
     raise ImportError("csploop.csp needs csp: pip install csploop[csp]", name="csp") from None
 
+from csploop.csp._adapters import AsyncContext as AsyncContext
+from csploop.csp._adapters import async_for as async_for
+from csploop.csp._adapters import async_in as async_in
+from csploop.csp._adapters import async_node as async_node
+from csploop.csp._adapters import async_out as async_out
+from csploop.csp._adapters import await_ as await_
+from csploop.csp._alarms import AsyncAlarm as AsyncAlarm
+from csploop.csp._alarms import async_alarm as async_alarm
+from csploop.csp._alarms import schedule_async_alarm as schedule_async_alarm
 from csploop.csp._api import get_csp_asyncio_loop as get_csp_asyncio_loop
 from csploop.csp._api import hold as hold
 from csploop.csp._api import is_csp_asyncio_mode as is_csp_asyncio_mode
@@ -26,20 +35,41 @@ from csploop.csp._bridges import BidirectionalBridge as BidirectionalBridge
 from csploop.csp._bridges import BridgeHandle as BridgeHandle
 from csploop.csp._bridges import BridgeStats as BridgeStats
 from csploop.csp._bridges import RecordBridge as RecordBridge
+from csploop.csp._install import install as install
+from csploop.csp._install import uninstall as uninstall
 from csploop.csp._running import run as run
 from csploop.csp._running import run_on_thread as run_on_thread
+from csploop.csp._shared_loop import get_async_loop as get_async_loop
+from csploop.csp._shared_loop import get_running_loop_or_none as get_running_loop_or_none
+from csploop.csp._shared_loop import get_shared_loop as get_shared_loop
+from csploop.csp._shared_loop import shutdown_shared_loop as shutdown_shared_loop
 
 __all__ = [
+    "AsyncAlarm",
+    "AsyncContext",
     "AsyncioBridge",
     "BidirectionalBridge",
     "BridgeHandle",
     "BridgeStats",
     "RecordBridge",
+    "async_alarm",
+    "async_for",
+    "async_in",
+    "async_node",
+    "async_out",
+    "await_",
+    "get_async_loop",
     "get_csp_asyncio_loop",
+    "get_running_loop_or_none",
+    "get_shared_loop",
     "hold",
+    "install",
     "is_csp_asyncio_mode",
     "now",
     "run",
     "run_on_thread",
+    "schedule_async_alarm",
+    "shutdown_shared_loop",
     "stop_engine",
+    "uninstall",
 ]

@@ -13,6 +13,7 @@ A captured alarm must not outlive its node: the node's stop block takes it away,
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from datetime import timedelta
 from typing import Any, Callable
@@ -48,6 +49,12 @@ class Emitter:
         self._stopped = False
         # Values on their way to a cycle of their own.
         self._flying = 0
+        self._when_ticked: Callable[[], object] | None = None
+
+    @property
+    def flying(self) -> int:
+        """How many values are emitted and have not ticked."""
+        return self._flying
 
     @property
     def live(self) -> bool:
@@ -66,10 +73,37 @@ class Emitter:
         assert run is not None
         if threading.get_ident() == self._thread:
             schedule(AT_ONCE, value)
-            self._flying += 1
-            run._flying += 1
+            if not run._stop_wanted:
+                self._flying += 1
+                run._flying += 1
         else:
             run.in_engine(lambda: self._emit_late(value))
+
+    async def tick(self, value: Any) -> None:
+        """emit(), and a wait until it has ticked, all but for nodes that the cycle has yet to come to.
+
+        On the engine's thread, by one coroutine at a time.
+        """
+        self.emit(value)
+        run = self._run
+        assert run is not None
+        if run.realtime:
+            # A loop with work ready makes the pump tick by a push, and csp does first what is due.
+            await asyncio.sleep(0)
+        else:
+            # There a turn of the loop ends when all is done that can be done at this time.
+            ticked = run.loop.create_future()
+
+            def done() -> None:
+                if not ticked.done():
+                    ticked.set_result(None)
+
+            self.when_ticked(done)
+            await ticked
+
+    def when_ticked(self, callback: Callable[[], object]) -> None:
+        """Called on the engine's thread when all that has been emitted has ticked. One at a time."""
+        self._when_ticked = callback
 
     def _emit_late(self, value: Any) -> None:
         if self._schedule is not None:
@@ -100,8 +134,14 @@ class Emitter:
         self._run._kick()
 
     def _landed(self) -> None:
-        self._flying -= 1
-        self._run._flying -= 1  # type: ignore[union-attr]
+        if self._flying:  # an emitter's values tick in order: those that do not count come last
+            self._flying -= 1
+            self._run._flying -= 1  # type: ignore[union-attr]
+            if self._flying:
+                return
+        callback, self._when_ticked = self._when_ticked, None
+        if callback is not None:
+            callback()
 
     def _unbind(self) -> None:
         self._schedule = None

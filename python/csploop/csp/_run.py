@@ -11,9 +11,11 @@ and coroutine of its loop, until all its tasks have ended. What adapters build o
     run.now()                     the engine's time, as csp.now(), where csp's own is not to be had
     run.create_task(coro)         a task of the run, from the engine's thread or the loop's: its exception
                                   fails the run; it is cancelled and awaited when the graph has stopped
+    run.cancel_task(task)         cancels one of them early, once: its clean-up is not interrupted at the end
     run.in_loop(callback, *args)  calls it on the loop's thread; at once in the order of the loop's callbacks
     run.in_engine(callback)       calls it on the engine's thread, in a cycle; from the loop's thread or any
-    run.fail(exc)                 ends the run with that exception, as if a node had raised it
+    run.fail(exc)                 ends the run with that exception, as if a node had raised it; what was
+                                  emitted before ticks first
     run.stop_engine()             ends the run as csp.stop_engine() does; what was emitted before ticks first
     run.on_stop(callback)         called when the graph has stopped, last first, before tasks are cancelled;
                                   an awaitable that it returns is awaited
@@ -79,7 +81,7 @@ class Run:
         self._last_now: datetime | None = None
         self._failure: BaseException | None = None
         self._stop_wanted = False
-        # Values that emitters have sent off and that have not ticked yet.
+        # Values that emitters have sent off, before stop_engine(), and that have not ticked yet.
         self._flying = 0
         self._ended = False
         self._interrupts = Interrupts()
@@ -88,6 +90,7 @@ class Run:
         self._errands: deque[Callable[[], object]] = deque()
         self._stop_callbacks: list[Callable[[], Any]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._cancelled: set[asyncio.Task[Any]] = set()
 
     # For adapters, bridges and coroutines.
 
@@ -104,6 +107,12 @@ class Run:
         task.add_done_callback(self._task_done)
         return task
 
+    def cancel_task(self, task: asyncio.Task[Any]) -> None:
+        """On the loop's thread."""
+        if task in self._tasks:
+            self._cancelled.add(task)
+            task.cancel()
+
     def in_loop(self, callback: Callable[..., object], *args: Any) -> None:
         if self._on_engine_thread() and not self.on_thread:
             self.loop.call_soon(callback, *args)
@@ -119,11 +128,18 @@ class Run:
     def fail(self, exc: BaseException) -> None:
         if self._failure is None:
             self._failure = exc
-        self._wake_engine()
+        self.stop_engine()
 
     def stop_engine(self) -> None:
-        self._stop_wanted = True
+        if self._on_engine_thread():
+            self._want_stop()
+        else:
+            # Behind the values that this thread has sent before.
+            self._errands.append(self._want_stop)
         self._wake_engine()
+
+    def _want_stop(self) -> None:
+        self._stop_wanted = True
 
     def on_stop(self, callback: Callable[[], Any]) -> None:
         self._stop_callbacks.append(callback)
@@ -154,17 +170,18 @@ class Run:
         errands = self._errands
         while errands:
             errands.popleft()()
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
         if self._stop_wanted and self._engine_stop is not None:
             if self._flying > 0:
                 self._wake_engine()
+            elif self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
             else:
                 self._engine_stop()
 
     def _task_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
+        self._cancelled.discard(task)
         if not task.cancelled():
             exc = task.exception()
             # Others, such as KeyboardInterrupt, leave the loop by themselves.
@@ -205,7 +222,8 @@ class Run:
         me = asyncio.current_task()
         tasks = [task for task in (asyncio.all_tasks() if everything else mine) if task is not me]
         for task in tasks:
-            task.cancel()
+            if task not in self._cancelled:
+                task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for task in tasks:
             if not task.cancelled() and task.exception() is not None and task not in mine:

@@ -1,4 +1,4 @@
-"""asyncio on csp's time: run, new_event_loop, CspEventLoop and its policy.
+"""asyncio on csp's time: run, new_event_loop, CspEventLoop and its policy; bridges into running graphs.
 
     import csploop.csp.event_loop as csp_event_loop
     csp_event_loop.run(main())

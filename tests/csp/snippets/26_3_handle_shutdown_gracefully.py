@@ -1,0 +1,3 @@
+async def shutdown(loop):
+    await loop.shutdown_asyncgens()
+    await loop.shutdown_default_executor()
