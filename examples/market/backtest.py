@@ -1,4 +1,4 @@
-"""The same graph over the recording, in simulation: engine time is the market's, and no time passes waiting."""
+"""The same graph over the recording, in simulation: engine time is the market's, and nobody waits."""
 
 from __future__ import annotations
 
