@@ -131,7 +131,7 @@ def test_it_answers_over_http(tmp_path: Path) -> None:
 
 
 def test_a_browser_sees_the_chart_move(tmp_path: Path) -> None:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="the browser's driver is not for this Python")
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not for this Python")
     from selenium.webdriver.support.ui import WebDriverWait
 
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
