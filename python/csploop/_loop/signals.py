@@ -32,6 +32,8 @@ class SignalGate:
         self.inner.setblocking(False)
         self.outer.setblocking(False)
         self.previous = -1
+        # What came, for a host that has to know; it empties the set.
+        self.seen: set[int] = set()
         out = ffi.new("csploop_id *")
         code = loop._lib.csploop_watch(
             loop._core, out, self.inner.fileno(), lib.CSPLOOP_WATCH_READ, ffi.NULL, ffi.NULL
@@ -48,6 +50,7 @@ class SignalGate:
             data = self.inner.recv(4096)
         except (BlockingIOError, InterruptedError):
             return
+        self.seen.update(data)
         if self.previous >= 0:
             try:
                 os.write(self.previous, data)  # whoever had the wakeup descriptor before wants to know, too

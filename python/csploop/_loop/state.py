@@ -184,13 +184,13 @@ class LoopState(asyncio.BaseEventLoop):
         open_loops.add(self)
 
     def _open(self) -> None:
-        lib = self._lib
         out = ffi.new("csploop_t **")
-        if self._poller_name is None:
-            check(lib.csploop_new(out, ffi.NULL))
-        else:
-            options = ffi.new("csploop_options *")
-            options.size = ffi.sizeof("csploop_options")
-            options.poller = getattr(lib, POLLERS[self._poller_name])
-            check(lib.csploop_new(out, options))
-        self._core = ffi.gc(out[0], lib.csploop_unref)
+        options = ffi.new("csploop_options *")
+        options.size = ffi.sizeof("csploop_options")
+        self._configure(options)
+        check(self._lib.csploop_new(out, options))
+        self._core = ffi.gc(out[0], self._lib.csploop_unref)
+
+    def _configure(self, options: Any) -> None:
+        """Fills the core's options, which are all defaults."""
+        options.poller = getattr(self._lib, POLLERS[self._poller_name])

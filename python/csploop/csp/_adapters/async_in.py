@@ -1,0 +1,78 @@
+"""async_in: the result of a coroutine, as a time series of one tick."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable
+from typing import Any
+
+from csploop._loop.holds import Hold
+from csploop.csp._adapters.outputs import Outputs
+from csploop.csp._adapters.types import checked_type, result_type
+from csploop.csp._futures import close
+from csploop.csp._run import Run
+from csploop.csp._work import Outlet, Work
+
+__all__ = ["async_in"]
+
+
+def async_in(
+    coro: Awaitable[Any],
+    *,
+    output_type: Any = None,
+    loop: asyncio.AbstractEventLoop | None = None,
+    errors: bool = False,
+) -> Any:
+    """A series that ticks once, with the result of a coroutine or another awaitable. In the wiring.
+
+    The coroutine begins when the graph starts. When the graph stops first, it is cancelled and its end
+    awaited. If it raises, the run ends with that exception. It serves one run.
+
+    output_type: type of the series; by default what the coroutine's annotation says, else object.
+    loop: a loop that runs on another thread, instead of the run's.
+    errors: returns (values, errors), two series; an exception ticks on the second and ends no run.
+    """
+    given: Any = coro
+    if not inspect.isawaitable(given):
+        if callable(given):
+            name = getattr(given, "__name__", "it")
+            raise TypeError(f"async_in needs a coroutine, not a function: async_in({name}(...))")
+        raise TypeError(f"async_in needs a coroutine or another awaitable, not {coro!r}")
+    typ = result_type(coro) if output_type is None else checked_type(output_type)
+    return _Result(coro, loop).outputs(typ, errors)
+
+
+class _Result:
+    """One coroutine's way into the graph."""
+
+    def __init__(self, coro: Awaitable[Any], loop: asyncio.AbstractEventLoop | None) -> None:
+        self._coro = coro
+        self._work = Work("async_in", loop)
+
+    def outputs(self, typ: Any, errors: bool) -> Any:
+        self._values = Outlet(self._work, "async_in", typ, on_start=self._start, on_stop=self._work.stop)
+        self._errors = Outlet(self._work, "async_in_errors", Exception) if errors else None
+        if self._errors is None:
+            return self._values.edge
+        return Outputs(self._values.edge, self._errors.edge)
+
+    def _start(self, run: Run) -> None:
+        try:
+            self._work.start(run)
+        except RuntimeError:
+            close(self._coro)
+            raise
+        self._work.begin(self._await(self._work.hold()))
+
+    async def _await(self, hold: Hold | None) -> None:
+        try:
+            result = await self._coro
+        except Exception as exc:
+            if self._errors is None or not self._errors.in_graph:
+                raise
+            self._errors.send(exc)
+        else:
+            self._values.send(result)
+        finally:
+            self._work.release(hold)

@@ -1,0 +1,195 @@
+"""RealtimeRun: the engine waits for both, the pump turns the loop.
+
+After each tick of the pump, one of these makes it tick again: a push at once when the loop has work ready;
+an alarm at the loop's next deadline; a push from the thread that watches the loop's descriptor (`_wake.py`).
+A push and not an alarm when there is work, because csp runs due alarms before pushes, and a loop that is
+never idle would starve all others who push. There is at most one alarm; it is moved, never added to.
+
+Owner: the engine's thread.
+"""
+
+from __future__ import annotations
+
+import time
+from asyncio import events
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Callable
+
+from csploop._loop.base import Loop
+from csploop._loop.driver import Driver
+from csploop.csp._guest import Guest
+from csploop.csp._run import Run, set_current_run
+from csploop.csp._times import to_microseconds
+from csploop.csp._wake import EpollWatch, PollWatch, watch
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["RealtimeRun"]
+
+# As far as an alarm may be away; csp's times end in 2261.
+FAR_NS = 10**9 * 86400 * 365
+# The wall clock and the monotonic one drift apart; more than this is a step.
+STEP_NS = 1_000_000
+
+
+def _nothing() -> None:
+    pass
+
+
+class RealtimeRun(Run):
+    """A run in realtime whose loop shares the engine's thread. `with run:` around csp's own run."""
+
+    def __init__(self) -> None:
+        super().__init__(Loop())
+        self._driver = Driver(self.loop, rearm=self._push, on_stop=self._loop_stopped)
+        self._guest = Guest()
+        self._outer_run: Run | None = None
+        self._watch: EpollWatch | PollWatch | None = None
+        self._push_tick: Callable[[bool], None] | None = None
+        self._pushed = False
+        self._schedule: Callable[[timedelta], Any] | None = None
+        self._reschedule: Callable[[Any, timedelta], Any] | None = None
+        self._cancel: Callable[[Any], object] | None = None
+        self._alarm: Any = None
+        self._alarm_at = 0  # wall clock, ns
+        self._deadline = 0  # monotonic clock, ns
+        # For tests and benchmarks: how often the pump ticked, and why.
+        self.ticks = 0
+        self.alarms = 0
+        self.wakes = 0
+
+    def __enter__(self) -> RealtimeRun:
+        self._guest.enter()
+        try:
+            self._driver.open()
+            events._set_running_loop(self.loop)
+        except BaseException:
+            self._guest.leave()
+            self.loop.close()
+            raise
+        self._outer_run = set_current_run(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._engine_stopped()
+        self._input_stopped()
+        events._set_running_loop(None)
+        try:
+            self._driver.close()
+            try:
+                self._finish()
+                self._raise_interrupt(value)
+            finally:
+                self.loop.close()
+        finally:
+            set_current_run(self._outer_run)
+            self._guest.leave()
+        self._raise_failure(value)
+
+    # What csp calls.
+
+    def _input_started(self, push_tick: Callable[[bool], None]) -> None:
+        self._push_tick = push_tick
+
+    def _input_stopped(self) -> None:
+        self._push_tick = None
+        self._close_watch()
+
+    def _engine_started(  # type: ignore[override]
+        self,
+        now: Callable[[], datetime],
+        stop: Callable[[], None],
+        schedule: Callable[[timedelta], Any],
+        reschedule: Callable[[Any, timedelta], Any],
+        cancel: Callable[[Any], object],
+    ) -> None:
+        super()._engine_started(now, stop)
+        self._schedule = schedule
+        self._reschedule = reschedule
+        self._cancel = cancel
+        self._push()
+
+    def _engine_stopped(self) -> None:
+        super()._engine_stopped()
+        self._schedule = self._reschedule = self._cancel = None
+        self._alarm = None
+        self._close_watch()
+
+    def _alarm_fired(self) -> None:
+        self._alarm = None
+        self.alarms += 1
+
+    def _tick(self) -> None:
+        events._get_running_loop()  # before the step: see _raise_interrupt
+        self._pushed = False
+        self.ticks += 1
+        self._driver.step()
+        if self._errands or self._stop_wanted or self._failure is not None:
+            self._do_errands()
+        gate = self.loop._signal_gate
+        if gate is not None and gate.seen:
+            gate.seen.clear()  # Python's handler has run, and nobody minded
+        self._arm()
+
+    # What makes it tick.
+
+    def _push(self) -> None:
+        """From the engine's thread."""
+        if not self._pushed and self._push_tick is not None:
+            self._pushed = True
+            self._push_tick(True)
+
+    def _wake_engine(self) -> None:
+        if self._on_engine_thread():
+            self._push()
+        else:
+            self.loop.call_soon_threadsafe(_nothing)
+
+    def _woken(self) -> None:
+        """From the thread that watches the descriptor."""
+        self.wakes += 1
+        push_tick = self._push_tick
+        if push_tick is not None:
+            push_tick(True)
+
+    def _arm(self) -> None:
+        deadline = self._driver.next_deadline()
+        if deadline == 0:
+            self._push()
+            return
+        if deadline is not None:
+            self._arm_alarm(deadline)
+        elif self._alarm is not None:
+            self._cancel_alarm()
+        if self._watch is None:
+            self._watch = watch(self._driver.fileno(), self._woken)
+        self._watch.arm()
+
+    def _arm_alarm(self, deadline: int) -> None:
+        """The deadline is on the monotonic clock, csp's alarms are on the wall clock."""
+        wall = time.time_ns()
+        at = wall + min(deadline - time.monotonic_ns(), FAR_NS)
+        if self._alarm is not None and deadline == self._deadline and abs(at - self._alarm_at) < STEP_NS:
+            return
+        assert self._schedule is not None and self._reschedule is not None
+        # csp counts from its now(), the beginning of this cycle, in whole microseconds. Never early.
+        delay = timedelta(microseconds=max(at // 1000 + 1 - to_microseconds(self.now()), 0))
+        if self._alarm is None:
+            self._alarm = self._schedule(delay)
+        else:
+            self._alarm = self._reschedule(self._alarm, delay)
+        self._alarm_at = at
+        self._deadline = deadline
+
+    def _cancel_alarm(self) -> None:
+        assert self._cancel is not None
+        self._cancel(self._alarm)
+        self._alarm = None
+
+    def _close_watch(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
