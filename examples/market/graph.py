@@ -5,8 +5,7 @@ when the graph hears of it. Each symbol has a chain of its own:
 
     trades --of one symbol--> bars --close--> mean, deviation --> Row --> the board
 """
-
-from __future__ import annotations
+# csp reads the annotations of Structs at run time, so they must not be postponed.
 
 import csp
 import csp.stats

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")  # a file, and no window
-from matplotlib import pyplot  # only after the choice
+from matplotlib import pyplot, ticker  # only after the choice
 
 from .graph import Row
 
@@ -36,28 +36,32 @@ def draw(rows: Mapping[str, Sequence[Row]], title: str, path: Path) -> None:
 def _panel(panel: pyplot.Axes, symbol: str, rows: Sequence[Row]) -> None:
     panel.set_title(f"{symbol}, {len(rows)} bars", loc="left", fontsize=10)
     panel.grid(True, color="#dddddd", linewidth=0.6)
+    panel.set_axisbelow(True)
+    panel.use_sticky_edges = False  # a bar's lower end is not the end of the scale
     for side in ("top", "right"):
         panel.spines[side].set_visible(False)
     if not rows:
         panel.text(0.5, 0.5, "no bar was completed", ha="center", transform=panel.transAxes, color=SOFT)
         return
-    hours = [row.bar.start_ms / 3_600_000 for row in rows]
+    minutes = [row.bar.start_ms / 60_000 for row in rows]
     means = [row.mean for row in rows]
-    width = 0.7 * min((b - a for a, b in zip(hours, hours[1:])), default=1 / 60)
-    for hour, row in zip(hours, rows):
+    width = 0.7 * min((b - a for a, b in zip(minutes, minutes[1:])), default=1.0)
+    for minute, row in zip(minutes, rows):
         bar = row.bar
         ink = UP if bar.close >= bar.open else DOWN
-        panel.vlines(hour, bar.low, bar.high, color=ink, linewidth=0.8)
+        panel.vlines(minute, bar.low, bar.high, color=ink, linewidth=0.8)
         low, tall = min(bar.open, bar.close), abs(bar.close - bar.open)
-        panel.bar(hour, max(tall, 0.001), width, low, color=ink)
-    panel.plot(hours, means, color=MEAN, linewidth=1.2)
+        panel.bar(minute, max(tall, 0.001), width, low, color=ink)
+    panel.plot(minutes, means, color=MEAN, linewidth=1.2)
     panel.fill_between(
-        hours,
+        minutes,
         [row.mean - row.deviation for row in rows],
         [row.mean + row.deviation for row in rows],
         color=MEAN,
         alpha=0.12,
         linewidth=0,
     )
-    panel.xaxis.set_major_formatter(lambda hour, _: f"{int(hour):02}:{int(hour * 60) % 60:02}")
+    panel.margins(y=0.08)
+    panel.xaxis.set_major_locator(ticker.MaxNLocator(8, integer=True))
+    panel.xaxis.set_major_formatter(lambda minute, _: f"{int(minute) // 60:02}:{int(minute) % 60:02}")
     panel.tick_params(labelsize=8, colors=SOFT)
