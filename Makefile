@@ -5,7 +5,7 @@ PYTHONS ?= found
 ARGS ?=
 export PYTHON PYTHONS
 
-.PHONY: help setup run test suite soak python-asan bench lint asan ubsan tsan clean distclean
+.PHONY: help setup run run-service test suite soak python-asan bench lint asan ubsan tsan clean distclean
 
 help: ## This list
 	@echo "Targets:"
@@ -20,7 +20,10 @@ setup: ## System packages, .venv, core and Python package
 	@tools/system_packages.sh
 	@tools/venv.sh $(PYTHON) .venv
 
-run: setup ## The main job: market ticks over HTTP and WebSocket, served by one loop
+run: setup ## The main job: a csp graph and asyncio in one thread, live and as a backtest
+	@.venv/bin/python examples/market_graph.py --png build/market_graph.png $(ARGS)
+
+run-service: setup ## Market ticks over HTTP and WebSocket, served by one loop to clients in a second process
 	@.venv/bin/python examples/market_service.py $(ARGS)
 
 test: setup ## All tests: C, C++, sanitizers, lint, Python on every interpreter

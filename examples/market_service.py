@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 try:
     from market import loops, report
     from market.feed import Feed
     from market.hub import Hub
+    from market.interrupts import interrupts
     from market.load_process import ClientsFailed, LoadProcess
     from market.options import arguments
     from market.progress import Progress
@@ -150,23 +149,6 @@ class Session:
             p50, p99 = self.load.quantiles
             text += f"  p50 {p50 / 1e6:.1f}  p99 {p99 / 1e6:.1f} ms"
         return text
-
-
-@contextmanager
-def interrupts() -> Iterator[asyncio.Event]:
-    """An event that Ctrl-C and SIGTERM set. A second Ctrl-C ends the program at once."""
-    loop, event = asyncio.get_running_loop(), asyncio.Event()
-
-    def handler(number: int, frame: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        loop.call_soon_threadsafe(event.set)
-
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 # Installs the system packages that building and testing need and that are not here yet.
 #   tools/system_packages.sh          for the core and the default Python
 #   tools/system_packages.sh pypy     and for PyPy
-#   tools/system_packages.sh tests    and the servers that tests/interop starts for itself
+#   tools/system_packages.sh tests    and what tests use: servers for tests/interop, a browser for the market graph
 # Everything is asked of the tools themselves, so that a libuv or a Python from elsewhere counts as well.
 set -eu
 
@@ -61,6 +61,8 @@ fi
 if [ "${1:-}" = tests ]; then
     want redis-server have redis-server
     want postgresql has_postgresql
+    want chromium have chromium
+    want chromium-driver have chromedriver
     want openssl have openssl
 fi
 

@@ -1,4 +1,4 @@
-"""The parts of examples/market_service.py, one concept a file.
+"""The parts of examples/market_graph.py and examples/market_service.py, one concept a file.
 
 options     the command line
 recording   the recorded day: reading and checking it
@@ -12,4 +12,16 @@ progress    the live line
 loops       runs it all on the loop that was asked for
 make_ticks  made the recording
 page.html   what a browser sees
+websocket   a WebSocket with a queue behind it
+interrupts  Ctrl-C as an event
+
+and of the graph alone:
+graph       the csp graph: trades in, bars and statistics out
+live        the graph between a feed and those who look, in one thread
+backtest    the same graph over the recording, in simulation
+board       what the graph has put out; board_service: its HTTP and WebSocket face; chart.html: its page
+audience    built-in viewers and HTTP clients
+picture     the PNG of a run
+summary     the screen at the end
+graph_options  the command line
 """

@@ -1,4 +1,4 @@
-"""Replays a recording in real time or faster, forever: after the last tick the day begins again."""
+"""Replays a recording in real time or faster: one day after the other, or a given number of them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,17 @@ class Feed:
     get to start the stopwatch later.
     """
 
-    def __init__(self, ticks: Sequence[Tick], speed: float, publish: Callable[[Tick, int], None]) -> None:
+    def __init__(
+        self,
+        ticks: Sequence[Tick],
+        speed: float,
+        publish: Callable[[Tick, int], None],
+        days: int | None = None,
+    ) -> None:
         self._ticks = ticks
         self._ns_per_ms = 1e6 / speed
         self._publish = publish
+        self._days = days  # None: for ever
         self.published = 0
         self.rounds = 0
 
@@ -30,7 +37,7 @@ class Feed:
         start = time.monotonic_ns()
         first = self._ticks[0].ms
         length_ms = self._ticks[-1].ms - first + OVERNIGHT_MS
-        while True:
+        while self.rounds != self._days:
             base = start + int(self.rounds * length_ms * self._ns_per_ms)
             for tick in self._ticks:
                 due = base + int((tick.ms - first) * self._ns_per_ms)

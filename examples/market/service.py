@@ -10,21 +10,18 @@ GET /stats             counts: subscribers, messages, drops, requests by route
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import socket
 from collections import Counter
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Callable
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import web
 
 from .hub import TRADES_KEPT, Hub, Subscriber
+from .websocket import serve_subscriber, websocket
 
 PAGE = Path(__file__).with_name("page.html")
-SEND_BUFFER = 16 * 1024  # a kernel buffer full of old prices helps nobody
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -98,38 +95,17 @@ class Service:
     # -- WebSocket ----------------------------------------------------------
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
-        ws = web.WebSocketResponse(compress=False, writer_limit=SEND_BUFFER)
-        await ws.prepare(request)
-        if request.transport is not None:
-            request.transport.set_write_buffer_limits(high=SEND_BUFFER)
-            sock = request.transport.get_extra_info("socket")
-            if sock is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        ws = await websocket(request)
         subscriber = self.hub.join()
 
         async def send(message: str) -> None:
             await ws.send_str(message)
             self.ws_bytes += len(message)
 
-        said_goodbye = False
-
-        async def pump_and_close() -> None:
-            nonlocal said_goodbye
-            await subscriber.pump(send)
-            said_goodbye = True
-            await ws.close(code=WSCloseCode.GOING_AWAY, message=b"the service ends")
-
-        pumping = asyncio.ensure_future(pump_and_close())
         try:
-            async for message in ws:
-                if message.type is WSMsgType.TEXT:
-                    # Symbols are added and the answer is written in one step, so no tick can come before it.
-                    await ws.send_str(self._subscribe(subscriber, message.data))
+            # Symbols are added and the answer is written in one step, so no tick can come before it.
+            await serve_subscriber(ws, subscriber, send, lambda text: self._subscribe(subscriber, text))
         finally:
-            if not said_goodbye:  # the peer left first
-                pumping.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ConnectionError):  # ours; or: the peer is gone
-                await pumping
             self.hub.leave(subscriber)
         return ws
 
