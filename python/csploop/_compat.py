@@ -29,6 +29,7 @@ __all__ = [
     "current_task",
     "detach_client",
     "format_callback",
+    "hide_policy_loop",
     "is_coroutine_callable",
     "make_server",
     "policy_base",
@@ -73,6 +74,30 @@ def policy_base() -> Any:
 
         return getattr(events, "_BaseDefaultEventLoopPolicy")  # noqa: B009
     return asyncio.DefaultEventLoopPolicy
+
+
+def hide_policy_loop() -> Callable[[], None]:
+    """Makes get_event_loop() an error in this thread while no loop runs; what it returns takes that back.
+
+    Before 3.14 it makes a loop of its own instead, or answers what set_event_loop() was told.
+    """
+
+    def nothing() -> None:
+        pass
+
+    if sys.version_info >= (3, 14):
+        return nothing
+    local: Any = getattr(asyncio.get_event_loop_policy(), "_local", None)
+    if not hasattr(local, "_set_called"):
+        return nothing
+    loop, called = local._loop, local._set_called
+    local._loop, local._set_called = None, True
+
+    def show() -> None:
+        if local._loop is None:
+            local._loop, local._set_called = loop, called
+
+    return show
 
 
 def make_server(

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from asyncio import events
 from typing import TYPE_CHECKING, Callable
 
@@ -26,6 +27,7 @@ from csploop._compat import current_task, swap_current_task
 from csploop._ffi import ffi
 from csploop._ffi.errors import BusyError, check
 from csploop._loop.state import LoopState
+from csploop._loop.turn import POLL_EVERY
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["DrivenMixin", "Driver"]
 
 NEVER = 2**63 - 1
+
+monotonic = time.monotonic
 
 
 class RearmingOps(list):  # type: ignore[type-arg]  # list is not generic at run time before 3.9.2 on PyPy
@@ -73,13 +77,17 @@ class Driver:
         self._open = False
         self._stepping = False
         self._rearmed = False
+        # Whether stop() came since the last step began.
+        self.stopped = False
+        self._polled = 0.0
         self._deadline = ffi.new("int64_t *")
 
     def open(self) -> Driver:
         """Takes the loop. RuntimeError where it runs already, is closed, or has another driver."""
         loop = self.loop
-        loop._begin_run(self._signals)
+        loop._begin_run(self._signals, alone=False)
         loop._driver = self
+        self.stopped = False
         self._open = True
         self._leave()
         return self
@@ -133,8 +141,12 @@ class Driver:
         now: int = self.loop._lib.csploop_now(self.loop._core)
         return max(deadline - now, 0) / 1e9
 
-    def step(self) -> None:
-        """One turn without waiting. After a KeyboardInterrupt the next step goes on from there."""
+    def step(self, *, rounds: bool = False) -> None:
+        """One turn without waiting. After a KeyboardInterrupt the next step goes on from there.
+
+        rounds: callbacks that the turn made ready may run in the same step, for 50 us at most, and the kernel
+        need not be asked again so soon; for hosts whose own round costs more than a turn does.
+        """
         if self._stepping:
             raise RuntimeError("a loop cannot be stepped from inside its own step")
         loop = self.loop
@@ -144,6 +156,7 @@ class Driver:
             swap_current_task(outer_loop, None)
         outer_hooks = sys.get_asyncgen_hooks()
         self._stepping = True
+        self.stopped = False
         loop._sleeping = False
         loop._outside = None
         loop._slow = loop._debug or loop._forked
@@ -156,7 +169,15 @@ class Driver:
             if not loop._immediate:
                 loop._dirty = loop._gathered
             loop._stopping = True  # one turn, and no sleep in it
-            loop._turns()
+            if not rounds:
+                loop._turns()
+            else:
+                now = monotonic()
+                if now - self._polled > POLL_EVERY or not loop._ready or loop._unfinished is not None:
+                    loop._turns()
+                    self._polled = now = loop._sent_at
+                if loop._ready:
+                    self._rounds(now + POLL_EVERY)
         finally:
             loop._stopping = False
             self._stepping = False
@@ -169,6 +190,15 @@ class Driver:
             if outer_task is not None:
                 swap_current_task(outer_loop, outer_task)
 
+    def _rounds(self, until: float) -> None:
+        """Runs what is ready, round by round, without a crossing: while nothing waits to be sent."""
+        loop = self.loop
+        ready = loop._ready
+        while ready and not self.stopped:
+            loop._run_ready(len(ready))
+            if loop._dirty or loop._ops or loop._new_timers or loop._dead_timers or monotonic() > until:
+                break
+
     def scheduled(self) -> None:
         """The loop got something to do between two steps."""
         if not self._rearmed and self._open:
@@ -177,6 +207,7 @@ class Driver:
 
     def stop(self) -> None:
         """What the loop's stop() does while the host drives it."""
+        self.stopped = True
         if self._on_stop is None:
             raise RuntimeError("this loop is driven by a host: it ends with the host's run, not by stop()")
         self._on_stop()
@@ -202,10 +233,13 @@ class DrivenMixin(LoopState):
         else:
             self._driver.stop()
 
-    def _begin_run(self, signals: bool = True) -> None:
-        """Takes the thread: what a run and a driver have in common."""
+    def _begin_run(self, signals: bool = True, alone: bool = True) -> None:
+        """Takes the thread: what a run and a driver have in common. A driven loop may share the thread."""
         self._check_closed()
-        self._check_running()
+        if alone:
+            self._check_running()
+        elif self.is_running():
+            raise RuntimeError("This event loop is already running")
         code = self._lib.csploop_attach(self._core)
         if code == self._lib.CSPLOOP_EBUSY:
             raise RuntimeError("This event loop is already running") from BusyError(code)
