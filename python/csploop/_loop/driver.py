@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["DrivenMixin", "Driver"]
 
 NEVER = 2**63 - 1
+# How often the kernel is asked, in seconds, by a host that watches the descriptor at the same time.
+LAZY_POLL_EVERY = 1e-3
 
 monotonic = time.monotonic
 
@@ -80,6 +82,8 @@ class Driver:
         # Whether stop() came since the last step began.
         self.stopped = False
         self._polled = 0.0
+        self._outer_ops = RearmingOps(self)
+        self._hooks = (loop._asyncgen_firstiter_hook, loop._asyncgen_finalizer_hook)
         self._deadline = ffi.new("int64_t *")
 
     def open(self) -> Driver:
@@ -101,7 +105,7 @@ class Driver:
         self._open = False
         loop = self.loop
         loop._driver = None
-        loop._ops = [*loop._ops]
+        self._enter()
         loop._end_run()
         loop._outside = None
         loop._look_closer()
@@ -141,11 +145,13 @@ class Driver:
         now: int = self.loop._lib.csploop_now(self.loop._core)
         return max(deadline - now, 0) / 1e9
 
-    def step(self, *, rounds: bool = False) -> None:
+    def step(self, *, rounds: bool = False, lazily: bool = False) -> None:
         """One turn without waiting. After a KeyboardInterrupt the next step goes on from there.
 
-        rounds: callbacks that the turn made ready may run in the same step, for 50 us at most, and the kernel
-        need not be asked again so soon; for hosts whose own round costs more than a turn does.
+        rounds: callbacks that the turn made ready may run in the same step, for 50 us at most; for hosts whose
+        own round costs more than a turn does.
+        lazily: with callbacks ready, the kernel need not be asked each time, because the host learns otherwise
+        that the descriptor is readable.
         """
         if self._stepping:
             raise RuntimeError("a loop cannot be stepped from inside its own step")
@@ -160,24 +166,24 @@ class Driver:
         loop._sleeping = False
         loop._outside = None
         loop._slow = loop._debug or loop._forked
-        loop._ops = [*loop._ops]
+        self._enter()
         try:
-            sys.set_asyncgen_hooks(
-                firstiter=loop._asyncgen_firstiter_hook, finalizer=loop._asyncgen_finalizer_hook
-            )
+            sys.set_asyncgen_hooks(*self._hooks)
             events._set_running_loop(loop)
             if not loop._immediate:
                 loop._dirty = loop._gathered
             loop._stopping = True  # one turn, and no sleep in it
-            if not rounds:
+            now = monotonic()
+            if (
+                not lazily
+                or not loop._ready
+                or loop._unfinished is not None
+                or now - self._polled > LAZY_POLL_EVERY
+            ):
                 loop._turns()
-            else:
-                now = monotonic()
-                if now - self._polled > POLL_EVERY or not loop._ready or loop._unfinished is not None:
-                    loop._turns()
-                    self._polled = now = loop._sent_at
-                if loop._ready:
-                    self._rounds(now + POLL_EVERY)
+                self._polled = now = loop._sent_at
+            if rounds and loop._ready:
+                self._rounds(now + POLL_EVERY)
         finally:
             loop._stopping = False
             self._stepping = False
@@ -216,12 +222,19 @@ class Driver:
         """From a step, or a flush, to the host's own code: what that schedules has to look closer."""
         loop = self.loop
         loop._dirty = loop._eager
-        if not isinstance(loop._ops, RearmingOps):
-            ops = RearmingOps(self)
-            ops.extend(loop._ops)
+        ops = self._outer_ops
+        if loop._ops is not ops:
+            if loop._ops:
+                ops.extend(loop._ops)
             loop._ops = ops
         loop._outside = self
         loop._slow = True
+
+    def _enter(self) -> None:
+        """From the host's own code into a step."""
+        ops = self._outer_ops
+        self.loop._ops = ops[:]
+        ops.clear()
 
 
 class DrivenMixin(LoopState):

@@ -10,6 +10,7 @@ import asyncio
 import functools
 import sys
 from contextvars import copy_context
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, TypeVar
 
 import trio
@@ -22,8 +23,6 @@ if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from csploop._loop.base import Loop
     from csploop.trio._loop import BaseTrioEventLoop
 
@@ -90,7 +89,9 @@ class Border:
             loop._check_closed()
             if not loop.is_running():
                 raise RuntimeError("this loop does not run, so the coroutine would never end")
-            future: asyncio.Future[T] = asyncio.ensure_future(coro, loop=loop)
+            future: asyncio.Future[T] = (
+                loop.create_task(coro) if isinstance(coro, CoroutineType) else asyncio.ensure_future(coro, loop=loop)
+            )
         except BaseException:
             close = getattr(coro, "close", None)
             if close is not None:
@@ -158,7 +159,7 @@ async def _serve(future: TrioFuture, proc: Callable[..., Awaitable[Any]], args: 
     """A Trio task whose end is the future's."""
     scope = future._scope
     assert scope is not None
-    if scope.cancel_called:
+    if future._asked:
         future._end_cancelled()
         return
     try:

@@ -17,6 +17,7 @@ import trio
 from sniffio import thread_local
 
 from csploop._compat import hide_policy_loop
+from csploop.trio._inside import is_guest_run
 
 if TYPE_CHECKING:
     from csploop.trio._calls import Border
@@ -90,10 +91,6 @@ class RunningLoop(trio.abc.Instrument):
         loop = task.context.get(_variable)
         set_running_loop(self.outer if loop is None else loop)
 
-    def before_io_wait(self, timeout: float) -> None:
-        # What runs next may be the host of a guest run.
-        set_running_loop(self.outer)
-
     def after_run(self) -> None:
         self.leave()
 
@@ -105,7 +102,7 @@ class RunningLoop(trio.abc.Instrument):
     def acquire() -> None:
         instrument = _instrument.get()
         if instrument is None:
-            instrument = RunningLoop()
+            instrument = GuestsRunningLoop() if is_guest_run() else RunningLoop()
             trio.lowlevel.add_instrument(instrument)
             _instrument.set(instrument)
         instrument.users += 1
@@ -119,6 +116,13 @@ class RunningLoop(trio.abc.Instrument):
             _instrument.set(None)
             trio.lowlevel.remove_instrument(instrument)
             instrument.leave()
+
+
+class GuestsRunningLoop(RunningLoop):
+    """The same in a guest run, whose host's code runs while Trio waits."""
+
+    def before_io_wait(self, timeout: float) -> None:
+        set_running_loop(self.outer)
 
 
 _instrument: trio.lowlevel.RunVar[RunningLoop | None] = trio.lowlevel.RunVar("csploop.trio", None)

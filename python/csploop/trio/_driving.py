@@ -48,6 +48,7 @@ class Driving:
         self._finished = False
         self._pumper: trio.lowlevel.Task | None = None  # while it sleeps
         self._alarm = trio.CancelScope()
+        self._rung = False
         self._deadline: int | None = None
 
     def open(self) -> None:
@@ -84,7 +85,7 @@ class Driving:
             while not self._over:
                 await trio.lowlevel.wait_readable(fd)
                 if not self._over:
-                    self._turn()
+                    self._turn(lazily=False)
                 if self._over or self._arrange():
                     self._wake()
         except BaseException:
@@ -96,12 +97,16 @@ class Driving:
     async def _pump(self) -> None:
         me = trio.lowlevel.current_task()
         while True:
+            lazily = False
             # Shielded, so that only its deadline cancels it; then it has done its work.
             with trio.CancelScope(shield=True) as self._alarm:
                 self._deadline = None
-                while not self._alarm.cancel_called:
+                self._rung = False
+                while not self._rung:
                     if not self._finished:
-                        self._turn()
+                        self._turn(lazily)
+                    # After an alarm a timer is due, which only the core knows.
+                    lazily = True
                     if self._finished:
                         return
                     if self._over or self._arrange():
@@ -112,6 +117,7 @@ class Driving:
 
     def _abort(self, raise_cancel: Callable[[], NoReturn]) -> Abort:
         """The deadline has come: no exception needs to be raised for it."""
+        self._rung = True
         self._wake()
         return Abort.FAILED
 
@@ -133,13 +139,13 @@ class Driving:
                 self._alarm.deadline = trio.current_time() + deadline / 1e9 - self.driver.loop.time()
         return False
 
-    def _turn(self) -> None:
+    def _turn(self, lazily: bool) -> None:
         self.turns += 1
         last = self._over
         library = thread_local.name
         thread_local.name = "asyncio"
         try:
-            self._step()
+            self._step(lazily)
         except (KeyboardInterrupt, SystemExit) as exc:
             if self._interrupted is None:
                 raise
@@ -149,5 +155,5 @@ class Driving:
             self._finished = last or self.driver.stopped
 
     @trio.lowlevel.disable_ki_protection
-    def _step(self) -> None:
-        self.driver.step(rounds=not self._over)
+    def _step(self, lazily: bool) -> None:
+        self.driver.step(rounds=not self._over, lazily=lazily)

@@ -92,6 +92,7 @@ class TrioFuture(asyncio.Future):  # type: ignore[type-arg]  # not generic at ru
     """The future of a Trio task. cancel() cancels the task, and the future is done when the task has ended."""
 
     _scope: trio.CancelScope | None = None
+    _asked = False
     _message: Any = None
 
     def cancel(self, msg: Any = None) -> bool:
@@ -100,6 +101,7 @@ class TrioFuture(asyncio.Future):  # type: ignore[type-arg]  # not generic at ru
             return super().cancel(msg)
         if self.done():
             return False
+        self._asked = True
         self._message = msg
         scope.cancel()
         return True

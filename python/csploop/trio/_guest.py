@@ -132,7 +132,7 @@ class Guest(Border):
             following = Guest(self._loop)
             following.start(after[0][3])
             for future, proc, args, _ in after:
-                if future._scope.cancel_called:
+                if future._asked:
                     future._end_cancelled()
                 else:
                     following._begin(future, proc, args)

@@ -15,7 +15,7 @@ from trio._core._run import GLOBAL_RUN_CONTEXT
 if TYPE_CHECKING:
     from csploop._loop.base import Loop
 
-__all__ = ["Ticks", "swap_run"]
+__all__ = ["Ticks", "is_guest_run", "swap_run"]
 
 # A wait that is longer than this needs no timer: Trio's own maximum is a day.
 FOR_EVER = 86400
@@ -28,6 +28,11 @@ def swap_run(state: dict[str, Any]) -> dict[str, Any]:
     context.clear()
     context.update(state)
     return previous
+
+
+def is_guest_run() -> bool:
+    """Whether the present Trio run is the guest of another loop."""
+    return bool(getattr(GLOBAL_RUN_CONTEXT.runner, "is_guest", True))
 
 
 class Unread:
