@@ -178,6 +178,9 @@ class Driver:
                 not lazily
                 or not loop._ready
                 or loop._unfinished is not None
+                or loop._ops
+                or loop._new_timers
+                or loop._dead_timers
                 or now - self._polled > LAZY_POLL_EVERY
             ):
                 loop._turns()
@@ -201,9 +204,9 @@ class Driver:
         loop = self.loop
         ready = loop._ready
         while ready and not self.stopped:
-            loop._run_ready(len(ready))
             if loop._dirty or loop._ops or loop._new_timers or loop._dead_timers or monotonic() > until:
                 break
+            loop._run_ready(len(ready))
 
     def scheduled(self) -> None:
         """The loop got something to do between two steps."""
