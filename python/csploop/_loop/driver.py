@@ -150,7 +150,7 @@ class Driver:
 
         rounds: callbacks that the turn made ready may run in the same step, for 50 us at most; for hosts whose
         own round costs more than a turn does.
-        lazily: with callbacks ready, the kernel need not be asked each time, because the host learns otherwise
+        lazily: as rounds, and with callbacks ready the kernel need not be asked each time, because the host learns otherwise
         that the descriptor is readable.
         """
         if self._stepping:
@@ -185,7 +185,7 @@ class Driver:
             ):
                 loop._turns()
                 self._polled = now = loop._sent_at
-            if rounds and loop._ready:
+            if (rounds or lazily) and loop._ready:
                 self._rounds(now + POLL_EVERY)
         finally:
             loop._stopping = False

@@ -54,10 +54,11 @@ class Wrapper:
         return self if bind is None else type(self)(bind(self.proc, instance, owner), self._loop)
 
     def _special(self, name: str, instead: str) -> Any:
-        method = getattr(self.proc, name, None)
+        # Of the type, as Python does: a class is no context manager though its objects are.
+        method = getattr(type(self.proc), name, None)
         if method is None:
             raise TypeError(f"{self.proc!r} has no {name}: {instead}")
-        return method
+        return functools.partial(method, self.proc)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.proc!r}>"

@@ -156,4 +156,4 @@ class Driving:
 
     @trio.lowlevel.disable_ki_protection
     def _step(self, lazily: bool) -> None:
-        self.driver.step(rounds=not self._over, lazily=lazily)
+        self.driver.step(rounds=not self._over, lazily=lazily and not self._over)
