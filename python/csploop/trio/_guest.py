@@ -117,6 +117,8 @@ class Guest(Border):
                     # Another job came before the run could end.
                     self._idle = trio.Event()
                     self._pass_all_on()
+                self._ending = True
+                self._nursery = None
                 nursery.cancel_scope.cancel()
         finally:
             self._ending = True

@@ -269,6 +269,3 @@ class TrioEventLoop(BaseTrioEventLoop):
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """Its jobs are Trio tasks, and waited for with those."""
         self._trio_executor.shutdown()
-
-    def __enter__(self) -> Any:
-        raise RuntimeError("use `async with csploop.trio.open_loop()`")
