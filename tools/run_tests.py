@@ -32,9 +32,10 @@ TAIL = 60
 INTEROP_EVERYWHERE = ("test_aiohttp_http.py", "test_aiohttp_websocket.py", "test_uvicorn.py")
 # What runs once more with Trio as the loop's driver: the bodies about I/O, processes and signals.
 INSIDE_TRIO = (
-    "bad_peers buffered_protocol call_soon connect context ctrl_c datagram datagram_endpoint executor flow_control"
-    " large_transfer pause_reading pipes sendfile server server_life signals sock_datagrams sock_methods start_tls"
-    " stream_contract streams subprocess subprocess_life tasks threadsafe timers tls unix watchers write"
+    "bad_peers buffered_protocol call_soon connect context ctrl_c datagram datagram_endpoint executor"
+    " flow_control large_transfer pause_reading pipes sendfile server server_life signals sock_datagrams"
+    " sock_methods start_tls stream_contract streams subprocess subprocess_life tasks threadsafe timers tls"
+    " unix watchers write"
 )
 # Well above what two slow cores need; a stage that takes longer hangs.
 STAGE_SECONDS = 1500
@@ -246,7 +247,8 @@ def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
         # The comparison with other loops has been made on the default interpreter.
         options = ["--loops=csploop,csploop-uv"]
         if python is not newest:
-            options += ["tests/python", "tests/trio", *(f"tests/interop/{name}" for name in INTEROP_EVERYWHERE)]
+            options += ["tests/python", "tests/trio"]
+            options += [f"tests/interop/{name}" for name in INTEROP_EVERYWHERE]
         stages.append((python.name, pytest(python, ROOT / ".venvs" / python.slug, *options)))
     return stages
 

@@ -3,8 +3,8 @@
     python inside_trio.py --package csploop.trio serve              # prints READY <port>, ends by a signal
     python inside_trio.py --package trio_asyncio calls --seconds 1  # prints JSON
 
-The calls cross the border there and back: `aio` from asyncio to Trio, `trio` from Trio to asyncio. The function
-that is called returns at once, so all that is measured is the crossing.
+The calls cross the border there and back: `aio` from asyncio to Trio, `trio` from Trio to asyncio. The
+function that is called returns at once, so all that is measured is the crossing.
 """
 
 from __future__ import annotations

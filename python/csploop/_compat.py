@@ -7,6 +7,8 @@ too.
 from __future__ import annotations
 
 import asyncio
+import builtins
+import contextlib
 import inspect
 import sys
 from asyncio import base_events, coroutines, format_helpers, tasks
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     import ssl
 
 __all__ = [
+    "BaseExceptionGroup",
     "DATAGRAM_HEADER_BYTES",
     "EMPTY_DATAGRAMS_ARE_SENT",
     "HAS_GIL",
@@ -40,6 +43,12 @@ __all__ = [
 def _parameters(function: Callable[..., Any]) -> set[str]:
     return set(inspect.signature(function).parameters)
 
+
+# What several exceptions at once are raised as. Only csploop.trio needs it, and brings the backport for 3.10.
+BaseExceptionGroup: Any = getattr(builtins, "BaseExceptionGroup", None)
+if BaseExceptionGroup is None:
+    with contextlib.suppress(ImportError):
+        BaseExceptionGroup = __import__("exceptiongroup").BaseExceptionGroup
 
 # Without a GIL another thread may schedule between any two of our instructions.
 HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()

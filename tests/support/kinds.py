@@ -1,8 +1,8 @@
 """The loops that a test body runs on.
 
 `csploop` and `csploop-uv` are the same package on its two pollers, `csploop-trio`
-is driven by Trio and runs where it is asked for by name; `asyncio` and `uvloop` are comparators: where they disagree with a body, that is a
-finding, listed in departures.py.
+is driven by Trio and runs where it is asked for by name; `asyncio` and `uvloop` are comparators: where they
+disagree with a body, that is a finding, listed in departures.py.
 """
 
 from __future__ import annotations

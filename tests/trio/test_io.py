@@ -181,7 +181,8 @@ CTRL_C = """
     try:
         csploop.trio.run(main)
     except BaseException as error:
-        while isinstance(error, getattr(__builtins__, "BaseExceptionGroup", ())) or hasattr(error, "exceptions"):
+        while isinstance(error, getattr(__builtins__, "BaseExceptionGroup", ())) or hasattr(error,
+        "exceptions"):
             error = error.exceptions[0]
         print(type(error).__name__, flush=True)
 """
@@ -202,7 +203,8 @@ def test_ctrl_c_ends_the_run(seconds):
 
 async def test_executors():
     loop = current_loop.get()
-    assert await csploop.trio.run_aio_future(loop.run_in_executor(None, threading.get_ident)) != threading.get_ident()
+    where = await csploop.trio.run_aio_future(loop.run_in_executor(None, threading.get_ident))
+    assert where != threading.get_ident()
     executor = TrioExecutor(max_workers=1)
     running, most = 0, 0
 

@@ -148,10 +148,10 @@ class Driver:
     def step(self, *, rounds: bool = False, lazily: bool = False) -> None:
         """One turn without waiting. After a KeyboardInterrupt the next step goes on from there.
 
-        rounds: callbacks that the turn made ready may run in the same step, for 50 us at most; for hosts whose
-        own round costs more than a turn does.
-        lazily: as rounds, and with callbacks ready the kernel need not be asked each time, because the host learns otherwise
-        that the descriptor is readable.
+        rounds: callbacks that the turn made ready may run in the same step, for 50 us at most; for hosts
+        whose own round costs more than a turn does.
+        lazily: as rounds, and with callbacks ready the kernel need not be asked each time, because the host
+        learns otherwise that the descriptor is readable.
         """
         if self._stepping:
             raise RuntimeError("a loop cannot be stepped from inside its own step")

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, TypeVar, overload
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Callable, TypeVar, cast, overload
 
 from csploop.trio._current import border
 from csploop.trio._iterate import TrioIterator, run_aio_generator
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import AsyncIterable, AsyncIterator, Generator
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
-    from typing import AsyncIterable, AsyncIterator, Generator
 
     from typing_extensions import ParamSpec
 
@@ -42,7 +43,7 @@ class Wrapper:
         self.proc = proc
         self._loop = loop
         if callable(proc):
-            functools.update_wrapper(self, proc, updated=())
+            functools.update_wrapper(cast("Callable[..., Any]", self), proc, updated=())
 
     def _border(self) -> Border:
         loop: Border | None = self._loop
@@ -120,50 +121,46 @@ class TrioAsAio(Wrapper):
         return TrioIterator(self._border(), iterate())
 
 
-if TYPE_CHECKING:
-
-    @overload
-    def aio_as_trio(proc: Awaitable[T], *, loop: Border | None = None) -> Awaitable[T]: ...
-    @overload
-    def aio_as_trio(
-        proc: AbstractAsyncContextManager[T], *, loop: Border | None = None
-    ) -> AbstractAsyncContextManager[T]: ...
-    @overload
-    def aio_as_trio(proc: AsyncIterable[T], *, loop: Border | None = None) -> AsyncIterator[T]: ...
-    @overload
-    def aio_as_trio(
-        proc: Callable[P, Awaitable[T]], *, loop: Border | None = None
-    ) -> Callable[P, Awaitable[T]]: ...
-    @overload
-    def trio_as_aio(
-        proc: AbstractAsyncContextManager[T], *, loop: Border | None = None
-    ) -> AbstractAsyncContextManager[T]: ...
-    @overload
-    def trio_as_aio(proc: AsyncIterable[T], *, loop: Border | None = None) -> AsyncIterator[T]: ...
-    @overload
-    def trio_as_aio(
-        proc: Callable[P, Awaitable[T]], *, loop: Border | None = None
-    ) -> Callable[P, asyncio.Future[T]]: ...
-
-
+@overload
+def aio_as_trio(proc: Awaitable[T], *, loop: Border | None = None) -> Awaitable[T]: ...
+@overload
+def aio_as_trio(
+    proc: AbstractAsyncContextManager[T], *, loop: Border | None = None
+) -> AbstractAsyncContextManager[T]: ...
+@overload
+def aio_as_trio(proc: AsyncIterable[T], *, loop: Border | None = None) -> AsyncIterator[T]: ...
+@overload
+def aio_as_trio(
+    proc: Callable[P, Awaitable[T]], *, loop: Border | None = None
+) -> Callable[P, Awaitable[T]]: ...
 def aio_as_trio(proc: Any, *, loop: Border | None = None) -> Any:
     """Wraps something of asyncio's for use in Trio: an async function (also as a decorator), an awaitable or
     future, an async iterator, an async context manager.
 
-    `await aio_as_trio(function)(*args)` is better than `await aio_as_trio(function(*args))`: in the first, also
-    what function does before it awaits runs inside an asyncio task. Methods of what a wrapped context manager
-    returns need wrapping of their own. loop: None for the current one.
+    `await aio_as_trio(function)(*args)` is better than `await aio_as_trio(function(*args))`: in the first,
+    also what function does before it awaits runs inside an asyncio task. Methods of what a wrapped context
+    manager returns need wrapping of their own. loop: None for the current one.
     """
     return AioAsTrio(proc, loop)
 
 
+@overload
+def trio_as_aio(
+    proc: AbstractAsyncContextManager[T], *, loop: Border | None = None
+) -> AbstractAsyncContextManager[T]: ...
+@overload
+def trio_as_aio(proc: AsyncIterable[T], *, loop: Border | None = None) -> AsyncIterator[T]: ...
+@overload
+def trio_as_aio(
+    proc: Callable[P, Awaitable[T]], *, loop: Border | None = None
+) -> Callable[P, asyncio.Future[T]]: ...
 def trio_as_aio(proc: Any, *, loop: Border | None = None) -> Any:
-    """Wraps something of Trio's for use in asyncio: an async function (also as a decorator), an async iterator,
-    an async context manager.
+    """Wraps something of Trio's for use in asyncio: an async function (also as a decorator), an async
+    iterator, an async context manager.
 
-    Calling the wrapper starts a Trio task and returns an asyncio future, also in synchronous code. A coroutine
-    object is a TypeError. Entry, exit and each step of an iteration are Trio tasks of their own, so what holds a
-    nursery or a cancel scope open in between cannot be wrapped. loop: None for the current one.
+    Calling the wrapper starts a Trio task and returns an asyncio future, also in synchronous code. A
+    coroutine object is a TypeError. Entry, exit and each step of an iteration are Trio tasks of their own, so
+    what holds a nursery or a cancel scope open in between cannot be wrapped. loop: None for the current one.
     """
     if inspect.iscoroutine(proc):
         proc.close()

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import sys
+from collections.abc import Awaitable
 from contextvars import copy_context
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 import trio
 
+from csploop._compat import BaseExceptionGroup
 from csploop.trio._current import current_loop
 from csploop.trio._futures import TrioFuture, run_aio_future
 from csploop.trio._words import explained
-
-if sys.version_info < (3, 11):
-    from exceptiongroup import BaseExceptionGroup
 
 if TYPE_CHECKING:
     from csploop._loop.base import Loop
@@ -31,8 +29,8 @@ __all__ = ["Border", "TrioHandle", "split_cancelled"]
 T = TypeVar("T")
 
 NOT_OPEN = (
-    "Trio code cannot be started on this loop: it is not inside its `async with csploop.trio.open_loop()` block,"
-    " or that has ended"
+    "Trio code cannot be started on this loop: it is not inside its `async with csploop.trio.open_loop()`"
+    " block, or that has ended"
 )
 
 
@@ -41,7 +39,8 @@ def split_cancelled(error: BaseException) -> tuple[BaseException | None, BaseExc
     if isinstance(error, trio.Cancelled):
         return error, None
     if isinstance(error, BaseExceptionGroup):
-        return error.split(trio.Cancelled)
+        cancelled, rest = error.split(trio.Cancelled)
+        return cancelled, rest
     return None, error
 
 
@@ -83,15 +82,17 @@ class Border:
         return await run_aio_future(future)
 
     async def run_aio_coroutine(self, coro: Awaitable[T]) -> T:
-        """Runs an asyncio coroutine as a task of this loop; waits for it in Trio, as `run_aio_future` does."""
+        """Runs an asyncio coroutine as a task of this loop; waits in Trio, as `run_aio_future` does."""
         loop = self._side()
         try:
             loop._check_closed()
             if not loop.is_running():
                 raise RuntimeError("this loop does not run, so the coroutine would never end")
-            future: asyncio.Future[T] = (
-                loop.create_task(coro) if isinstance(coro, CoroutineType) else asyncio.ensure_future(coro, loop=loop)
-            )
+            future: asyncio.Future[T]
+            if isinstance(coro, CoroutineType):
+                future = loop.create_task(coro)
+            else:
+                future = asyncio.ensure_future(coro, loop=loop)
         except BaseException:
             close = getattr(coro, "close", None)
             if close is not None:
@@ -102,8 +103,9 @@ class Border:
     def trio_as_future(self, proc: Callable[..., Awaitable[T]], *args: Any) -> asyncio.Future[T]:
         """Starts `await proc(*args)` as a Trio task and returns an asyncio future for its end.
 
-        To be called in the loop's thread, in asyncio's or Trio's code. Cancelling the future cancels the task;
-        the future is done when the task has ended. The task's exception goes to the future and nowhere else.
+        To be called in the loop's thread, in asyncio's or Trio's code. Cancelling the future cancels the
+        task; the future is done when the task has ended. The task's exception goes to the future and nowhere
+        else.
         """
         future = TrioFuture(loop=self._side())
         future._scope = trio.CancelScope()

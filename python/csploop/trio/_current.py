@@ -35,13 +35,13 @@ guests: dict[Any, Border] = {}
 
 NO_LOOP = (
     "no loop for asyncio is open here. In a Trio program, put the call inside `async with"
-    " csploop.trio.open_loop():` or start the program with csploop.trio.run(). In an asyncio program on a csploop"
-    " loop, call Trio code with `await csploop.trio.run_guest(async_fn, *args)`."
+    " csploop.trio.open_loop():` or start the program with csploop.trio.run(). In an asyncio program on a"
+    " csploop loop, call Trio code with `await csploop.trio.run_guest(async_fn, *args)`."
 )
 
 
 class CurrentLoop:
-    """Used as a `contextvars.ContextVar` is; a change is seen by asyncio at once, not only at the next step."""
+    """Used as a `contextvars.ContextVar` is; asyncio sees a change at once, not only at the next step."""
 
     name = _variable.name
 

@@ -1,9 +1,10 @@
 """Trio as the driver of a loop: two tasks that turn it, each when it has reason to.
 
     watcher   sleeps in Trio's wait on the loop's descriptor; turns the loop when that is readable
-    pump      sleeps until the next deadline, or until something is scheduled between two turns (Driver's rearm,
-              which only reschedules this task); turns the loop, and goes on without sleeping while work is ready,
-              a checkpoint between two turns
+    pump      sleeps until the next deadline, or until something is scheduled between two turns (Driver's
+    rearm,
+              which only reschedules this task); turns the loop, and goes on without sleeping while work is
+              ready, a checkpoint between two turns
 
 So a wake-up touches no descriptor, the descriptor is registered anew only after it was readable, and an idle
 loop is not turned at all. A turn also runs what it made ready itself, for 50 us at most, because a round of
@@ -16,17 +17,14 @@ in the loop's own callbacks.
 from __future__ import annotations
 
 import math
-import sys
 from typing import TYPE_CHECKING, Callable, NoReturn
 
 import trio
 from sniffio import thread_local
 from trio.lowlevel import Abort, reschedule, wait_task_rescheduled
 
+from csploop._compat import BaseExceptionGroup
 from csploop._loop.driver import Driver
-
-if sys.version_info < (3, 11):
-    from exceptiongroup import BaseExceptionGroup
 
 if TYPE_CHECKING:
     from csploop._loop.base import Loop

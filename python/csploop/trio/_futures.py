@@ -88,8 +88,8 @@ async def run_aio_future(future: asyncio.Future[T]) -> T:
         raise exc from cause
 
 
-class TrioFuture(asyncio.Future):  # type: ignore[type-arg]  # not generic at run time on 3.9
-    """The future of a Trio task. cancel() cancels the task, and the future is done when the task has ended."""
+class TrioFuture(asyncio.Future):  # type: ignore[type-arg]  # 3.9
+    """The future of a Trio task. cancel() cancels the task; the future is done when that has ended."""
 
     _scope: trio.CancelScope | None = None
     _asked = False

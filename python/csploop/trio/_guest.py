@@ -1,8 +1,8 @@
 """The reverse: a Trio run as the guest of a running csploop loop.
 
-One Trio run serves all calls that overlap on a loop; it begins with the first and ends with the last. While it
-is there, the border works as it does inside `open_loop`: aio_as_trio in its tasks, trio_as_aio in the loop's.
-It waits in the loop's own sleep, without a thread.
+One Trio run serves all calls that overlap on a loop; it begins with the first and ends with the last. While
+it is there, the border works as it does inside `open_loop`: aio_as_trio in its tasks, trio_as_aio in the
+loop's. It waits in the loop's own sleep, without a thread.
 
 Owner: the loop's thread.
 """
@@ -10,7 +10,8 @@ Owner: the loop's thread.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, TypeVar
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 import outcome
 import trio
@@ -168,7 +169,8 @@ def _pass_on(inner: asyncio.Future[Any], future: TrioFuture) -> None:
 
 
 def start_guest(async_fn: Callable[..., Awaitable[T]], *args: Any, **options: Any) -> asyncio.Future[T]:
-    """Runs `async_fn(*args)` in a Trio run on the running csploop loop; returns an asyncio future for its end.
+    """Runs `async_fn(*args)` in a Trio run on the running csploop loop; returns an asyncio future for its
+    end.
 
     Cancelling the future cancels the Trio code. Calls that overlap share one Trio run; options (those of
     trio.run, such as clock and instruments) are for the call that begins it. RuntimeError: no csploop loop

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import types
+from collections.abc import Awaitable, Generator
 from contextvars import ContextVar
-from typing import Any, Awaitable, Callable, Generator, TypeVar
+from typing import Any, Callable, TypeVar
 
 import trio
 
@@ -20,7 +21,7 @@ _allowed: ContextVar[bool] = ContextVar("csploop.trio.allow_asyncio", default=Fa
 
 @types.coroutine
 def _translate(iterator: Any) -> Generator[Any, Any, Any]:
-    """Runs an awaitable's iterator; asyncio's yields become waits of Trio's, the others are Trio's already."""
+    """Runs an awaitable's iterator; asyncio's yields become waits of Trio's, others are Trio's already."""
     resume, value = iterator.send, None
     while True:
         try:
@@ -49,10 +50,11 @@ def _translate(iterator: Any) -> Generator[Any, Any, Any]:
 
 
 async def allow_asyncio(fn: Callable[..., Awaitable[T]], *args: Any) -> T:
-    """Runs `await fn(*args)` in Trio, where fn and what it calls may await Trio's and asyncio's functions alike.
+    """Runs `await fn(*args)` in Trio, where fn and what it calls may await Trio's and asyncio's functions
+    alike.
 
-    For one-off code. Asyncio code sees trio.Cancelled and not asyncio.CancelledError, and has no current task,
-    which some of asyncio (timeouts, task groups) and many libraries need; use aio_as_trio for those.
+    For one-off code. Asyncio code sees trio.Cancelled and not asyncio.CancelledError, and has no current
+    task, which some of asyncio (timeouts, task groups) and many libraries need; use aio_as_trio for those.
     """
     if _allowed.get():
         return await fn(*args)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, AsyncIterator, Generic, TypeVar
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
@@ -35,10 +36,10 @@ class AioIterator(AsyncIterator[T], Generic[T]):
         self._iterator = iterator
 
     async def __anext__(self) -> T:
-        item = await self._loop.run_aio_coroutine(_next(self._iterator))
+        item: T = await self._loop.run_aio_coroutine(_next(self._iterator))
         if item is END:
             raise StopAsyncIteration
-        return item  # type: ignore[no-any-return]
+        return item
 
     async def aclose(self) -> None:
         """Ends the generator now; for what is no generator, nothing happens."""
@@ -53,7 +54,7 @@ class TrioIterator(AsyncIterator[Any]):
         self._loop = loop
         self._iterator = iterator
 
-    def __anext__(self) -> asyncio.Future[Any]:  # type: ignore[override]
+    def __anext__(self) -> asyncio.Future[Any]:
         return self._loop.trio_as_future(self._iterator.__anext__)
 
     async def aclose(self) -> None:

@@ -109,7 +109,7 @@ class BaseTrioEventLoop(Border, Loop):
 
 
 class TrioEventLoop(BaseTrioEventLoop):
-    """The loop of an `open_loop` block: Trio turns it. It runs as long as the block and cannot be restarted."""
+    """The loop of an `open_loop` block. It runs as long as the block, turned by Trio, and only once."""
 
     def __init__(
         self, queue_len: int | None = None, *, poller: str | None = None, write: str = "gather"
@@ -183,7 +183,7 @@ class TrioEventLoop(BaseTrioEventLoop):
                 task.cancel()
             for task in orphans:
                 await self._see_off(task)
-        if len(self._asyncgens):
+        if len(getattr(self, "_asyncgens")):  # noqa: B009  # not in the type stubs
             await self.run_aio_coroutine(self.shutdown_asyncgens())
         self._trio_executor.shutdown()
         await self.synchronize()
@@ -213,15 +213,16 @@ class TrioEventLoop(BaseTrioEventLoop):
 
     def run_forever(self) -> None:
         raise RuntimeError(
-            "this loop runs as long as its `async with open_loop()` block and cannot be run or restarted: await"
-            " in Trio what shall be waited for, with aio_as_trio, or use SyncTrioEventLoop"
+            "this loop runs as long as its `async with open_loop()` block and cannot be run or restarted:"
+            " await in Trio what shall be waited for, with aio_as_trio, or use SyncTrioEventLoop"
         )
 
     def run_until_complete(self, future: Any) -> Any:
         self.run_forever()
 
     def stop(self, waiter: trio.Event | None = None) -> trio.Event:  # type: ignore[override]
-        """Stops the loop after the callbacks that are ready; returns an event that is set then, `waiter` if given.
+        """Stops the loop after the callbacks that are ready; returns an event that is set then, `waiter` if
+        given.
 
         Trio tasks that wait for one of its futures get a RuntimeError. At the end of the block its tasks are
         cancelled all the same.

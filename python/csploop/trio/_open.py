@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Awaitable
 from types import TracebackType
-from typing import Any, Awaitable, Callable, TypeVar
+from typing import Any, Callable, TypeVar
 
 import trio
 
+from csploop._compat import BaseExceptionGroup
 from csploop.trio._calls import split_cancelled
 from csploop.trio._current import RunningLoop, current_loop
 from csploop.trio._loop import TrioEventLoop
 from csploop.trio._words import explained
-
-if sys.version_info < (3, 11):
-    from exceptiongroup import BaseExceptionGroup
 
 __all__ = ["OpenLoop", "open_loop", "run"]
 
@@ -24,8 +22,8 @@ T = TypeVar("T")
 class OpenLoop:
     """What `open_loop` returns.
 
-    A class and not a generator, so that a traceback through it is short and the block's own exception leaves it
-    as the object that it is.
+    A class and not a generator, so that a traceback through it is short and the block's own exception leaves
+    it as the object that it is.
     """
 
     def __init__(self, queue_len: int | None) -> None:
@@ -59,8 +57,10 @@ class OpenLoop:
         escaped: BaseException | None = None
         swallowed = False
         try:
-            swallowed = await self._manager.__aexit__(
-                None if inside is None else type(inside), inside, None if inside is None else traceback
+            swallowed = bool(
+                await self._manager.__aexit__(
+                    None if inside is None else type(inside), inside, None if inside is None else traceback
+                )
             )
         except BaseException as exc:
             escaped = _without_shell(exc)
@@ -85,7 +85,8 @@ class OpenLoop:
 def _without_shell(error: BaseException) -> BaseException:
     """The one error that our own nursery has wrapped."""
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        return error.exceptions[0]
+        only: BaseException = error.exceptions[0]
+        return only
     return error
 
 
@@ -94,9 +95,9 @@ def open_loop(queue_len: int | None = None) -> OpenLoop:
 
     queue_len: how many callbacks may be ready at a time; one more raises trio.WouldBlock. None for no limit.
 
-    Leaving the block runs the callbacks that are scheduled, cancels the asyncio and Trio tasks that were started
-    on the loop, waits for them, and closes the loop. An exception of the block leaves it unchanged; errors of
-    background tasks and callbacks end the block with an exception group.
+    Leaving the block runs the callbacks that are scheduled, cancels the asyncio and Trio tasks that were
+    started on the loop, waits for them, and closes the loop. An exception of the block leaves it unchanged;
+    errors of background tasks and callbacks end the block with an exception group.
     """
     return OpenLoop(queue_len)
 
@@ -108,6 +109,7 @@ def run(
 
     async def main() -> T:
         async with open_loop(queue_len):
-            return await proc(*args)
+            result = await proc(*args)
+        return result  # noqa: RET504  # outside the block, which might swallow an exception
 
     return trio.run(main, **trio_run_options)

@@ -1,8 +1,8 @@
 """TrioPolicy: for asyncio programs that get their loops from asyncio's functions and want Trio beside them.
 
-Nothing installs it but its user: asyncio.set_event_loop_policy(csploop.trio.TrioPolicy()). It acts in the thread
-that made it and in Trio code; other threads keep the policy that was there before. Policies go with Python
-3.16.
+Nothing installs it but its user: asyncio.set_event_loop_policy(csploop.trio.TrioPolicy()). It acts in the
+thread that made it and in Trio code; other threads keep the policy that was there before. Policies go with
+Python 3.16.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _Base: Any = _compat.policy_base()
 
 
 class TrioPolicy(_Base):  # type: ignore[misc]  # the base depends on the version
-    """New loops of this thread are SyncTrioEventLoops, with a TrioAsyncioDeprecationWarning except under pytest.
+    """New loops of this thread are SyncTrioEventLoops, with a TrioAsyncioDeprecationWarning except under
+    pytest.
 
     In Trio code, get_event_loop answers `current_loop`, set_event_loop changes it, and new_event_loop is a
     RuntimeError. Custom child watchers are refused: the loops see to their processes themselves.
@@ -51,8 +52,8 @@ class TrioPolicy(_Base):  # type: ignore[misc]  # the base depends on the versio
         if self._is_elsewhere():
             found: asyncio.AbstractEventLoop = self._others.get_event_loop()
             return found
-        found = super().get_event_loop()
-        return found
+        made: asyncio.AbstractEventLoop = super().get_event_loop()
+        return made
 
     def set_event_loop(self, loop: asyncio.AbstractEventLoop | None) -> None:
         if trio.lowlevel.in_trio_task():
@@ -71,7 +72,7 @@ class TrioPolicy(_Base):  # type: ignore[misc]  # the base depends on the versio
             new: asyncio.AbstractEventLoop = self._others.new_event_loop()
             return new
         deprecated(
-            "a loop with Trio should come from csploop.trio.run() or open_loop(), not from asyncio's functions",
+            "loops with Trio should come from csploop.trio.run() or open_loop(), not from asyncio itself",
             stacklevel=3,
         )
         return SyncTrioEventLoop()
@@ -81,4 +82,4 @@ class TrioPolicy(_Base):  # type: ignore[misc]  # the base depends on the versio
 
     def set_child_watcher(self, watcher: Any) -> None:
         if watcher is not None:
-            raise RuntimeError("custom child watchers are not supported: csploop's loops watch processes themselves")
+            raise RuntimeError("custom child watchers are not supported: csploop watches processes itself")

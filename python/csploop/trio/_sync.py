@@ -1,15 +1,16 @@
 """SyncTrioEventLoop: a loop that runs by itself, with Trio as its guest.
 
-For programs that call run_until_complete more than once and still want Trio. The Trio run begins with the first
-Trio task, sleeps while the loop does not run, and ends when the loop is closed. No thread is involved.
+For programs that call run_until_complete more than once and still want Trio. The Trio run begins with the
+first Trio task, sleeps while the loop does not run, and ends when the loop is closed. No thread is involved.
 
-Owner: the thread that runs the loop. While it does not run, the thread knows nothing of its Trio run, so there
-may be several such loops, and other Trio runs in between.
+Owner: the thread that runs the loop. While it does not run, the thread knows nothing of its Trio run, so
+there may be several such loops, and other Trio runs in between.
 """
 
 from __future__ import annotations
 
-from typing import Any, Awaitable, Callable
+from collections.abc import Awaitable
+from typing import Any, Callable
 
 import trio
 from sniffio import thread_local

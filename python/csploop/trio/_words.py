@@ -8,18 +8,22 @@ import warnings
 __all__ = ["TrioAsyncioDeprecationWarning", "deprecated", "explained"]
 
 AWAITED_FROM_ASYNCIO = (
-    " (this is Trio code that asyncio code awaits: call it as `await csploop.trio.trio_as_aio(function)(*args)`)"
+    " (this is Trio code that asyncio code awaits: call it as"
+    " `await csploop.trio.trio_as_aio(function)(*args)`)"
 )
 AWAITED_FROM_TRIO = (
-    " (this is asyncio code that Trio code awaits: call it as `await csploop.trio.aio_as_trio(function)(*args)`,"
-    " or run the caller by csploop.trio.allow_asyncio)"
+    " (this is asyncio code that Trio code awaits: call it as"
+    " `await csploop.trio.aio_as_trio(function)(*args)`, or run the caller by csploop.trio.allow_asyncio)"
 )
 # What Trio's traps look like in asyncio's "Task got bad yield: …".
 TRAPS = ("WaitTaskRescheduled", "CancelShieldedCheckpoint", "PermanentlyDetachCoroutineObject")
 
 
 class TrioAsyncioDeprecationWarning(FutureWarning):
-    """A loop with Trio was made by asyncio's functions and not by `open_loop`. A FutureWarning is shown by default."""
+    """A loop with Trio was made by asyncio's functions and not by `open_loop`.
+
+    A FutureWarning, because those are shown by default.
+    """
 
 
 def deprecated(message: str, stacklevel: int = 2) -> None:
