@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trio and asyncio in one thread, on one loop: a server of asyncio's, clients of Trio's, and calls between them.
+"""Trio and asyncio in one thread, on one loop: a server of asyncio's, clients of Trio's, calls between them.
 
     python trio_and_asyncio.py           # Trio has the thread, asyncio is inside
     python trio_and_asyncio.py --guest   # asyncio has it, Trio is the guest

@@ -8,6 +8,7 @@ import threading
 import csploop
 import csploop.trio
 import pytest
+import sniffio
 import trio
 import trio.testing
 from csploop.trio import aio_as_trio, current_loop, open_loop, trio_as_aio
@@ -434,6 +435,22 @@ async def test_allow_asyncio_takes_both():
 
     assert await csploop.trio.allow_asyncio(hybrid) == "inner"
     assert await csploop.trio.allow_asyncio(asyncio.ensure_future, asyncio.sleep(0, "future")) == "future"
+
+
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="eager tasks are new in Python 3.12")
+async def test_eager_tasks_are_asyncio_code_from_their_first_step():
+    loop = current_loop.get()
+    loop.set_task_factory(asyncio.eager_task_factory)
+    calling = trio.lowlevel.current_task()
+
+    async def first_step():
+        seen = sniffio.current_async_library(), asyncio.current_task() is not None
+        await trio_as_aio(trio.sleep)(0)
+        return seen, sniffio.current_async_library()
+
+    assert await aio_as_trio(first_step)() == (("asyncio", True), "asyncio")
+    assert sniffio.current_async_library() == "trio"
+    assert trio.lowlevel.current_task() is calling
 
 
 def test_methods_can_be_decorated():

@@ -14,6 +14,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 import trio
+from sniffio import thread_local
 
 from csploop._compat import BaseExceptionGroup
 from csploop.trio._current import current_loop
@@ -89,7 +90,9 @@ class Border:
             if not loop.is_running():
                 raise RuntimeError("this loop does not run, so the coroutine would never end")
             future: asyncio.Future[T]
-            if isinstance(coro, CoroutineType):
+            if loop.get_task_factory() is not None:
+                future = _create_task(loop, coro)
+            elif isinstance(coro, CoroutineType):
                 future = loop.create_task(coro)
             else:
                 future = asyncio.ensure_future(coro, loop=loop)
@@ -155,6 +158,16 @@ class Border:
                 self._failed(rest)
             if cancelled is not None:
                 raise cancelled from None
+
+
+def _create_task(loop: Loop, coro: Awaitable[T]) -> asyncio.Future[T]:
+    """As a task factory does it, which may run the task's first step at once: that is asyncio code, too."""
+    library = thread_local.name
+    thread_local.name = "asyncio"
+    try:
+        return asyncio.ensure_future(coro, loop=loop)
+    finally:
+        thread_local.name = library
 
 
 async def _serve(future: TrioFuture, proc: Callable[..., Awaitable[Any]], args: Any) -> None:
