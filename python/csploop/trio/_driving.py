@@ -10,8 +10,9 @@ So a wake-up touches no descriptor, the descriptor is registered anew only after
 loop is not turned at all. A turn also runs what it made ready itself, for 50 us at most, because a round of
 Trio costs more than a turn.
 
-Both tasks are shielded: who opened the loop ends it, by stop(). KeyboardInterrupt is held back in them except
-in the loop's own callbacks.
+Both tasks are shielded: who opened the loop ends it, by stop(). Ctrl-C does not interrupt them, nor the
+callbacks that they run, because an exception between any two instructions loses callbacks; Trio raises it in
+its main task, which neither of them may be.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ class Driving:
         library = thread_local.name
         thread_local.name = "asyncio"
         try:
-            self._step(lazily)
+            self.driver.step(rounds=not last, lazily=lazily and not last)
         except (KeyboardInterrupt, SystemExit) as exc:
             if self._interrupted is None:
                 raise
@@ -151,7 +152,3 @@ class Driving:
         finally:
             thread_local.name = library
             self._finished = last or self.driver.stopped
-
-    @trio.lowlevel.disable_ki_protection
-    def _step(self, lazily: bool) -> None:
-        self.driver.step(rounds=not self._over, lazily=lazily and not self._over)
