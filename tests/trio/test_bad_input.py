@@ -175,6 +175,24 @@ async def test_a_future_of_another_threads_loop():
         loop.close()
 
 
+async def test_trio_code_started_from_another_thread():
+    loop = current_loop.get()
+    errors = []
+
+    def elsewhere():
+        for start in (loop.trio_as_future, loop.run_trio_task):
+            try:
+                start(nothing)
+            except RuntimeError as exc:
+                errors.append(str(exc))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert len(errors) == 2
+    assert all("call_soon_threadsafe" in error for error in errors)
+
+
 def test_a_loop_that_nobody_opened():
     loop = csploop.trio.TrioEventLoop()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
@@ -323,6 +322,7 @@ async def test_debug_mode():
     loop.set_debug(False)
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # Trio's idle workers, in 3.12
 def test_a_fork_in_the_block_leaves_the_parent_alone():
     async def main():
         async with open_loop():
@@ -333,5 +333,4 @@ def test_a_fork_in_the_block_leaves_the_parent_alone():
             assert os.WEXITSTATUS(status) == 7
             await aio_as_trio(asyncio.sleep)(0.001)
 
-    with contextlib.suppress(DeprecationWarning):
-        trio.run(main)
+    trio.run(main)

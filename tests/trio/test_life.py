@@ -344,6 +344,46 @@ def test_stop():
     trio.run(main)
 
 
+@pytest.mark.parametrize("how", ["call_soon", "call_later", "task", "direct"])
+def test_stop_while_the_block_is_left(how):
+    ended = []
+
+    async def stops(loop):
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            loop.stop()
+            await asyncio.sleep(0)
+            ended.append(True)
+
+    async def main():
+        async with open_loop() as loop:
+            loop.create_task(stops(loop))
+            await loop.synchronize()
+            if how == "call_soon":
+                loop.call_soon(loop.stop)
+            elif how == "call_later":
+                loop.call_later(0, loop.stop)
+            elif how == "direct":
+                loop.stop()
+        assert loop.is_closed()
+        assert ended == [True]
+
+    trio.run(main)
+
+
+def test_synchronize_is_told_of_a_stop():
+    async def main():
+        async with open_loop() as loop:
+            loop.call_soon(loop.stop)
+            loop.call_soon(lambda: None)
+            await loop.wait_stopped()
+            with pytest.raises(RuntimeError, match="does not run"):
+                await loop.synchronize()
+
+    trio.run(main)
+
+
 def test_stop_from_a_callback():
     async def main():
         async with open_loop() as loop:

@@ -10,6 +10,7 @@ import asyncio
 import functools
 from collections.abc import Awaitable
 from contextvars import copy_context
+from threading import get_ident
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
@@ -32,6 +33,11 @@ T = TypeVar("T")
 NOT_OPEN = (
     "Trio code cannot be started on this loop: it is not inside its `async with csploop.trio.open_loop()`"
     " block, or that has ended"
+)
+
+OTHER_THREAD = (
+    "Trio code must be started in the loop's own thread: from another one, by"
+    " loop.call_soon_threadsafe(loop.trio_as_future, function, *args)"
 )
 
 
@@ -131,6 +137,9 @@ class Border:
         nursery = self._nursery
         if nursery is None:
             raise RuntimeError(NOT_OPEN)
+        thread = self._side()._thread_id
+        if thread is not None and thread != get_ident():
+            raise RuntimeError(OTHER_THREAD)
         current = self._current()
         if current_loop.get() is current:
             nursery.start_soon(runner, owner, proc, args, name=proc)

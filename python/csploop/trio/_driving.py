@@ -59,6 +59,11 @@ class Driving:
         self._over = True
         self._wake()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether stop() has been called."""
+        return self._over
+
     async def run(self) -> None:
         """Turns the loop until stop(), and gives it back."""
         fd = self.driver.fileno()

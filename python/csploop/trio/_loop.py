@@ -43,6 +43,11 @@ class BoundedQueue(deque):  # type: ignore[type-arg]  # not generic at run time 
         super().append(handle)
 
 
+def _set_done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 class BaseTrioEventLoop(Border, Loop):
     """A csploop loop whose asyncio code can call Trio code, and the other way round.
 
@@ -73,9 +78,9 @@ class BaseTrioEventLoop(Border, Loop):
         `await trio_as_aio(loop.synchronize)()`."""
         if not self.is_running():
             raise RuntimeError("this loop does not run")
-        event = trio.Event()
-        self.call_soon(event.set)
-        await event.wait()
+        future = self.create_future()
+        self.call_soon(_set_done, future)
+        await run_aio_future(future)
 
     async def wait_stopped(self) -> None:
         """Waits in Trio until the loop has stopped. Inside its own `open_loop` block that is for ever, unless
@@ -157,8 +162,7 @@ class TrioEventLoop(BaseTrioEventLoop):
                     self._nursery = nursery
                     task_status.started()
                     await self._left.wait()
-                    if self._stopped.is_set():
-                        self._resume()
+                    await self._resume()
                     await self.synchronize()
                     # Both kinds of tasks at once: either may need the other to end.
                     for task in asyncio.all_tasks(self):
@@ -174,8 +178,6 @@ class TrioEventLoop(BaseTrioEventLoop):
     async def _finish(self) -> None:
         """What is left when the tasks have ended: their orphans, async generators, the last callbacks."""
         for _ in range(PASSES):
-            if self._stopped.is_set():
-                self._resume()
             orphans = asyncio.all_tasks(self)
             if not orphans:
                 break
@@ -188,10 +190,12 @@ class TrioEventLoop(BaseTrioEventLoop):
         self._trio_executor.shutdown()
         await self.synchronize()
 
-    def _resume(self) -> None:
-        """The loop was stopped before the end of its block; what it still has to cancel needs it."""
-        assert self._outer is not None
-        self._drive_in(self._outer)
+    async def _resume(self) -> None:
+        """If the loop was stopped before the end of its block: what it still has to cancel needs it."""
+        assert self._outer is not None and self._driving is not None
+        if self._driving.stopping:
+            await self._stopped.wait()
+            self._drive_in(self._outer)
 
     async def _see_off(self, task: asyncio.Task[Any]) -> None:
         try:
@@ -232,7 +236,8 @@ class TrioEventLoop(BaseTrioEventLoop):
             event.set()
         else:
             self._stop_events.append(event)
-            super().stop()
+            if not self._left.is_set():  # else it stops by itself, when its tasks have ended
+                super().stop()
         return event
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
