@@ -3,7 +3,7 @@
 Keys are `file::test`, or `file::test[parameters]` without the loop's name, then
 the comparator. A listed test
 runs there as an expected failure; with HANGS or NOT_RUN in front of the reason it
-is not run at all. csploop by itself has no entries: what it does differently is a bug, or a
+is not run at all. csploop has no entries: what it does differently is a bug, or a
 documented difference with a test of its own.
 """
 
@@ -27,7 +27,6 @@ _PIPE_TYPE = HANGS + "pipe transports refuse what is no bytes with TypeError, an
 _FEW_OPTIONS = NOT_RUN + "has not these options"
 _NO_POPEN = HANGS + "the extra information has no Popen"
 _STOP_LATE = "a run makes one more turn after it was told to stop"
-_TRIOS_DESCRIPTOR = NOT_RUN + "Trio has the wakeup descriptor, and warns when it finds another one there"
 
 DEPARTURES: dict[str, dict[str, str]] = {
     "test_call_soon.py::test_stop_lets_the_present_turn_finish_but_not_the_next": {"uvloop": _STOP_LATE},
@@ -223,8 +222,5 @@ DEPARTURES: dict[str, dict[str, str]] = {
     },
     "test_wrong_arguments.py::test_the_exception_of_a_transport_is_asyncios[write_none]": {
         "uvloop": NOT_RUN + "None is written as nothing"
-    },
-    "test_signals.py::test_the_hosts_wakeup_descriptor_is_told_and_comes_back": {
-        "csploop-trio": _TRIOS_DESCRIPTOR
     },
 }
