@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     chosen = ", ".join(kind.name for kind in choose(config.getoption("--loops")))
-    absent = [kind.name for kind in KINDS.values() if not kind.installed]
+    absent = [kind.name for kind in KINDS.values() if not kind.installed and not kind.only_by_name]
     return f"loops: {chosen}" + (f" (not installed: {', '.join(absent)})" if absent else "")
 
 
@@ -175,7 +175,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Any:
 def warmed_up() -> None:
     """Runs each kind once: some open descriptors for the process, not for a loop, at the first."""
     for kind in KINDS.values():
-        if kind.installed:
+        if kind.installed and not kind.only_by_name:
             loop = kind.new()
             loop.run_until_complete(asyncio.sleep(0))
             loop.close()

@@ -32,6 +32,13 @@ TAIL = 60
 INTEROP_EVERYWHERE = ("test_aiohttp_http.py", "test_aiohttp_websocket.py", "test_uvicorn.py")
 # The CPythons that csp has wheels for, as pyproject.toml says.
 CSP_FROM, CSP_BEFORE = (3, 11), (3, 14)
+# What runs once more with Trio as the loop's driver: the bodies about I/O, processes and signals.
+INSIDE_TRIO = (
+    "bad_peers buffered_protocol call_soon connect context ctrl_c datagram datagram_endpoint executor"
+    " flow_control large_transfer pause_reading pipes sendfile server server_life signals sock_datagrams"
+    " sock_methods start_tls stream_contract streams subprocess subprocess_life tasks threadsafe timers tls"
+    " unix watchers write"
+)
 # Well above what two slow cores need; a stage that takes longer hangs.
 STAGE_SECONDS = 1500
 
@@ -125,11 +132,11 @@ def lint(stage: Stage) -> Counts:
     return counts
 
 
-def pytest(python: Python, venv: Path, *options: str) -> Callable[[Stage], Counts]:
+def pytest(python: Python, venv: Path, *options: str, suffix: str = "") -> Callable[[Stage], Counts]:
     def run(stage: Stage) -> Counts:
         if not stage.run("tools/venv.sh", python.executable, venv):
             return failure(f"{python.name}: setting up {venv.name}")
-        report = LOGS / f"pytest-{python.slug}.xml"
+        report = LOGS / f"pytest-{python.slug}{suffix}.xml"
         return counted(
             stage,
             report,
@@ -139,7 +146,7 @@ def pytest(python: Python, venv: Path, *options: str) -> Callable[[Stage], Count
             "--color=no",
             f"--junitxml={report}",
             "-o",
-            f"cache_dir=build/pytest/{python.slug}",
+            f"cache_dir=build/pytest/{python.slug}{suffix}",
             *options,
         )
 
@@ -232,13 +239,18 @@ def suite_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
 def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
     default, others = interpreters()
     stages = [(default.name, pytest(default, ROOT / ".venv"))]
+    if default.implementation == "CPython":
+        files = [f"tests/python/test_{name}.py" for name in INSIDE_TRIO.split()]
+        inside = pytest(default, ROOT / ".venv", "--loops=csploop-trio", *files, suffix="-trio")
+        stages.append((f"{default.name} inside Trio", inside))
     # The newest CPython: on PyPy the programs take minutes.
     newest = max((each for each in others if each.implementation == "CPython"), key=version_key, default=None)
     for python in others:
         # The comparison with other loops has been made on the default interpreter.
         options = ["--loops=csploop,csploop-uv"]
         if python is not newest:
-            options += ["tests/python", *(f"tests/interop/{name}" for name in INTEROP_EVERYWHERE)]
+            options += ["tests/python", "tests/trio"]
+            options += [f"tests/interop/{name}" for name in INTEROP_EVERYWHERE]
             if python.implementation == "CPython" and CSP_FROM <= version_key(python) < CSP_BEFORE:
                 options.append("tests/csp")
         stages.append((python.name, pytest(python, ROOT / ".venvs" / python.slug, *options)))

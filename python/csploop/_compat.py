@@ -7,6 +7,8 @@ too.
 from __future__ import annotations
 
 import asyncio
+import builtins
+import contextlib
 import inspect
 import sys
 from asyncio import base_events, coroutines, format_helpers, tasks
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     import ssl
 
 __all__ = [
+    "BaseExceptionGroup",
     "DATAGRAM_HEADER_BYTES",
     "EMPTY_DATAGRAMS_ARE_SENT",
     "HAS_GIL",
@@ -29,6 +32,7 @@ __all__ = [
     "current_task",
     "detach_client",
     "format_callback",
+    "hide_policy_loop",
     "is_coroutine_callable",
     "make_server",
     "policy_base",
@@ -39,6 +43,12 @@ __all__ = [
 def _parameters(function: Callable[..., Any]) -> set[str]:
     return set(inspect.signature(function).parameters)
 
+
+# What several exceptions at once are raised as. Only csploop.trio needs it, and brings the backport for 3.10.
+BaseExceptionGroup: Any = getattr(builtins, "BaseExceptionGroup", None)
+if BaseExceptionGroup is None:
+    with contextlib.suppress(ImportError):
+        BaseExceptionGroup = __import__("exceptiongroup").BaseExceptionGroup
 
 # Without a GIL another thread may schedule between any two of our instructions.
 HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
@@ -73,6 +83,30 @@ def policy_base() -> Any:
 
         return getattr(events, "_BaseDefaultEventLoopPolicy")  # noqa: B009
     return asyncio.DefaultEventLoopPolicy
+
+
+def hide_policy_loop() -> Callable[[], None]:
+    """Makes get_event_loop() an error in this thread while no loop runs; what it returns takes that back.
+
+    Before 3.14 it makes a loop of its own instead, or answers what set_event_loop() was told.
+    """
+
+    def nothing() -> None:
+        pass
+
+    if sys.version_info >= (3, 14):
+        return nothing
+    local: Any = getattr(asyncio.get_event_loop_policy(), "_local", None)
+    if not hasattr(local, "_set_called"):
+        return nothing
+    loop, called = local._loop, local._set_called
+    local._loop, local._set_called = None, True
+
+    def show() -> None:
+        if local._loop is None:
+            local._loop, local._set_called = loop, called
+
+    return show
 
 
 def make_server(

@@ -200,6 +200,114 @@ def test_a_step_inside_a_step_is_an_error(host, reports):
     assert errors
 
 
+def test_a_step_may_run_several_rounds(host):
+    loop = host.driver.loop
+    seen = []
+
+    def again(left):
+        seen.append(left)
+        if left:
+            loop.call_soon(again, left - 1)
+
+    loop.call_soon(again, 3)
+    host.driver.step()
+    assert seen == [3], "only the turn, unless it is asked for"
+    while seen[-1]:
+        before = len(seen)
+        host.driver.step(rounds=True)
+        assert len(seen) > before
+
+
+def test_rounds_end_and_leave_the_host_its_turn(host):
+    loop = host.driver.loop
+    going = True
+
+    def again():
+        if going:
+            loop.call_soon(again)
+
+    again()
+    for _ in range(3):
+        host.driver.step(rounds=True)
+        host.driver.step(lazily=True)
+    assert host.driver.timeout() == 0
+    going = False
+    host.driver.step()
+
+
+def test_rounds_end_where_something_waits_to_be_sent(host):
+    """A callback may count on it that what was written in the round before is with the core."""
+    loop = host.driver.loop
+    transport, _, peer = host.until(adopt(loop, Echo, "unix"))
+    waiting = []
+
+    def write():
+        transport.write(b"x")
+        loop.call_soon(look)
+
+    def look():
+        waiting.append(len(loop._dirty))
+
+    loop.call_soon(write)
+    while not waiting:
+        host.driver.step(rounds=True)
+    assert waiting == [0]
+    assert peer.read_exactly(1) == b"x"
+    transport.close()
+    peer.close()
+    while transport._sock is not None:
+        host.turn()
+
+
+def test_a_lazy_step_runs_what_is_ready_and_leaves_the_kernel_for_later(host):
+    loop = host.driver.loop
+    seen = []
+    ours, theirs = socket.socketpair()
+    loop.add_reader(ours, seen.append, "readable")
+    while host.driver.timeout() is not None:
+        host.driver.step()
+    theirs.send(b"x")
+    loop.call_soon(seen.append, "ready")
+    host.driver.step(lazily=True)
+    assert "ready" in seen
+    while "readable" not in seen:
+        host.driver.step(lazily=True)  # with nothing ready it asks
+    loop.remove_reader(ours)
+    ours.close()
+    theirs.close()
+
+
+def test_stop_ends_the_rounds(host):
+    loop = host.driver.loop
+    seen = []
+    loop.call_soon(loop.stop)
+    loop.call_soon(lambda: loop.call_soon(seen.append, "later"))
+    host.driver.step(rounds=True)
+    assert host.stopped
+    assert host.driver.stopped
+    assert not seen
+    host.driver.step()
+    assert seen == ["later"]
+
+
+def test_a_driven_loop_may_share_its_thread_with_a_running_one(loop_kind):
+    outer, inner = loop_kind.new(), loop_kind.new()
+
+    async def main():
+        host = Host(inner)
+        with host.driver:
+            host.until(asyncio.wait_for(inside(), 5))
+            with pytest.raises(RuntimeError, match="already running"):
+                Driver(inner, rearm=int).open()
+
+    async def inside():
+        assert asyncio.get_running_loop() is inner
+
+    outer.run_until_complete(main())
+    for loop in (outer, inner):
+        loop.close()
+
+
 def test_keyboard_interrupt_leaves_the_step_and_loses_nothing(host):
     loop = host.driver.loop
     seen = []

@@ -280,7 +280,9 @@ def test_a_loop_closed_in_another_thread_gives_a_signal_back_when_it_comes(loop)
 
 
 @pytest.mark.ours("an asyncio loop with handlers keeps the wakeup descriptor between its runs")
-def test_the_hosts_wakeup_descriptor_is_told_and_comes_back(loop):
+def test_the_hosts_wakeup_descriptor_is_told_and_comes_back(loop, loop_kind):
+    if loop_kind.name == "csploop-trio":
+        pytest.skip("inside Trio the wakeup descriptor is Trio's, which warns where it finds another")
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)

@@ -120,6 +120,8 @@ async def test_a_removed_reader_is_not_called_even_if_it_was_ready_already(loop)
     for number, (a, b) in enumerate(pairs):
         b.send(b"x")
         loop.add_reader(a, readable, number)
+    while not seen:
+        await asyncio.sleep(0)
     await turns()
     assert len(seen) == 1
     for a, b in pairs:

@@ -1,8 +1,8 @@
 """The loops that a test body runs on.
 
-`csploop` and `csploop-uv` are the same package on its two pollers; `asyncio`
-and `uvloop` are comparators: where they disagree with a body, that is a
-finding, listed in departures.py.
+`csploop` and `csploop-uv` are the same package on its two pollers, `csploop-trio`
+is driven by Trio and runs where it is asked for by name; `asyncio` and `uvloop` are comparators: where they
+disagree with a body, that is a finding, listed in departures.py.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ class Kind:
     name: str
     package: str
     poller: str | None = None
+    needs: str | None = None
+    only_by_name: bool = False
 
     @property
     def ours(self) -> bool:
@@ -25,9 +27,14 @@ class Kind:
 
     @property
     def installed(self) -> bool:
-        return importlib.util.find_spec(self.package) is not None
+        names = (self.package, self.needs)
+        return all(importlib.util.find_spec(name) is not None for name in names if name)
 
     def new(self) -> asyncio.AbstractEventLoop:
+        if self.name == "csploop-trio":
+            from support.trio_driven import TrioDrivenLoop
+
+            return TrioDrivenLoop(poller=self.poller)
         if self.package == "csploop":
             import csploop
 
@@ -46,6 +53,7 @@ KINDS = {
     for kind in (
         Kind("csploop", "csploop", DEFAULT_POLLER),
         Kind("csploop-uv", "csploop", "uv"),
+        Kind("csploop-trio", "csploop", DEFAULT_POLLER, needs="trio", only_by_name=True),
         Kind("asyncio", "asyncio"),
         Kind("uvloop", "uvloop"),
     )
@@ -62,4 +70,4 @@ def choose(text: str | None) -> list[Kind]:
         if unknown:
             raise ValueError(f"--loops: unknown {', '.join(unknown)}; known are {', '.join(KINDS)}")
         return [KINDS[name] for name in text.split(",")]
-    return [kind for kind in KINDS.values() if kind.ours or kind.installed]
+    return [kind for kind in KINDS.values() if not kind.only_by_name and (kind.ours or kind.installed)]

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from asyncio import events
 from typing import TYPE_CHECKING, Callable
 
@@ -26,6 +27,7 @@ from csploop._compat import current_task, swap_current_task
 from csploop._ffi import ffi
 from csploop._ffi.errors import BusyError, check
 from csploop._loop.state import LoopState
+from csploop._loop.turn import POLL_EVERY
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["DrivenMixin", "Driver"]
 
 NEVER = 2**63 - 1
+# How often the kernel is asked, in seconds, by a host that watches the descriptor at the same time.
+LAZY_POLL_EVERY = 1e-3
+
+monotonic = time.monotonic
 
 
 class RearmingOps(list):  # type: ignore[type-arg]  # list is not generic at run time before 3.9.2 on PyPy
@@ -73,13 +79,19 @@ class Driver:
         self._open = False
         self._stepping = False
         self._rearmed = False
+        # Whether stop() came since the last step began.
+        self.stopped = False
+        self._polled = 0.0
+        self._outer_ops = RearmingOps(self)
+        self._hooks = (loop._asyncgen_firstiter_hook, loop._asyncgen_finalizer_hook)
         self._deadline = ffi.new("int64_t *")
 
     def open(self) -> Driver:
         """Takes the loop. RuntimeError where it runs already, is closed, or has another driver."""
         loop = self.loop
-        loop._begin_run(self._signals)
+        loop._begin_run(self._signals, alone=False)
         loop._driver = self
+        self.stopped = False
         self._open = True
         self._leave()
         return self
@@ -93,7 +105,7 @@ class Driver:
         self._open = False
         loop = self.loop
         loop._driver = None
-        loop._ops = [*loop._ops]
+        self._enter()
         loop._end_run()
         loop._outside = None
         loop._look_closer()
@@ -133,8 +145,14 @@ class Driver:
         now: int = self.loop._lib.csploop_now(self.loop._core)
         return max(deadline - now, 0) / 1e9
 
-    def step(self) -> None:
-        """One turn without waiting. After a KeyboardInterrupt the next step goes on from there."""
+    def step(self, *, rounds: bool = False, lazily: bool = False) -> None:
+        """One turn without waiting. After a KeyboardInterrupt the next step goes on from there.
+
+        rounds: callbacks that the turn made ready may run in the same step, for 50 us at most; for hosts
+        whose own round costs more than a turn does.
+        lazily: as rounds, and with callbacks ready the kernel need not be asked each time, because the host
+        learns otherwise that the descriptor is readable.
+        """
         if self._stepping:
             raise RuntimeError("a loop cannot be stepped from inside its own step")
         loop = self.loop
@@ -144,19 +162,31 @@ class Driver:
             swap_current_task(outer_loop, None)
         outer_hooks = sys.get_asyncgen_hooks()
         self._stepping = True
+        self.stopped = False
         loop._sleeping = False
         loop._outside = None
         loop._slow = loop._debug or loop._forked
-        loop._ops = [*loop._ops]
+        self._enter()
         try:
-            sys.set_asyncgen_hooks(
-                firstiter=loop._asyncgen_firstiter_hook, finalizer=loop._asyncgen_finalizer_hook
-            )
+            sys.set_asyncgen_hooks(*self._hooks)
             events._set_running_loop(loop)
             if not loop._immediate:
                 loop._dirty = loop._gathered
             loop._stopping = True  # one turn, and no sleep in it
-            loop._turns()
+            now = monotonic()
+            if (
+                not lazily
+                or not loop._ready
+                or loop._unfinished is not None
+                or loop._ops
+                or loop._new_timers
+                or loop._dead_timers
+                or now - self._polled > LAZY_POLL_EVERY
+            ):
+                loop._turns()
+                self._polled = now = loop._sent_at
+            if (rounds or lazily) and loop._ready:
+                self._rounds(now + POLL_EVERY)
         finally:
             loop._stopping = False
             self._stepping = False
@@ -169,6 +199,15 @@ class Driver:
             if outer_task is not None:
                 swap_current_task(outer_loop, outer_task)
 
+    def _rounds(self, until: float) -> None:
+        """Runs what is ready, round by round, without a crossing: while nothing waits to be sent."""
+        loop = self.loop
+        ready = loop._ready
+        while ready and not self.stopped:
+            if loop._dirty or loop._ops or loop._new_timers or loop._dead_timers or monotonic() > until:
+                break
+            loop._run_ready(len(ready))
+
     def scheduled(self) -> None:
         """The loop got something to do between two steps."""
         if not self._rearmed and self._open:
@@ -177,6 +216,7 @@ class Driver:
 
     def stop(self) -> None:
         """What the loop's stop() does while the host drives it."""
+        self.stopped = True
         if self._on_stop is None:
             raise RuntimeError("this loop is driven by a host: it ends with the host's run, not by stop()")
         self._on_stop()
@@ -185,12 +225,19 @@ class Driver:
         """From a step, or a flush, to the host's own code: what that schedules has to look closer."""
         loop = self.loop
         loop._dirty = loop._eager
-        if not isinstance(loop._ops, RearmingOps):
-            ops = RearmingOps(self)
-            ops.extend(loop._ops)
+        ops = self._outer_ops
+        if loop._ops is not ops:
+            if loop._ops:
+                ops.extend(loop._ops)
             loop._ops = ops
         loop._outside = self
         loop._slow = True
+
+    def _enter(self) -> None:
+        """From the host's own code into a step."""
+        ops = self._outer_ops
+        self.loop._ops = ops[:]
+        ops.clear()
 
 
 class DrivenMixin(LoopState):
@@ -202,10 +249,13 @@ class DrivenMixin(LoopState):
         else:
             self._driver.stop()
 
-    def _begin_run(self, signals: bool = True) -> None:
-        """Takes the thread: what a run and a driver have in common."""
+    def _begin_run(self, signals: bool = True, alone: bool = True) -> None:
+        """Takes the thread: what a run and a driver have in common. A driven loop may share the thread."""
         self._check_closed()
-        self._check_running()
+        if alone:
+            self._check_running()
+        elif self.is_running():
+            raise RuntimeError("This event loop is already running")
         code = self._lib.csploop_attach(self._core)
         if code == self._lib.CSPLOOP_EBUSY:
             raise RuntimeError("This event loop is already running") from BusyError(code)

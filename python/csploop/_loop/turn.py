@@ -50,8 +50,6 @@ DIRTY_SECONDS = 1e-3
 
 
 class TurnMixin(LoopState):
-    _sent_at = 0.0
-
     def call_soon(  # type: ignore[override]  # asyncio's stub has generic arguments, which 3.9 cannot say
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Any:
@@ -124,6 +122,26 @@ class TurnMixin(LoopState):
                 self._unfinished = items = None
             if self._stopping:
                 break
+
+    def _run_ready(self, todo: int) -> None:
+        """Runs as many of the ready callbacks outside a turn."""
+        if self._debug:
+            self._run_ready_checked(todo)
+            return
+        next_ready = self._ready.popleft
+        for _ in range(todo):
+            handle = next_ready()
+            if handle._cancelled:
+                continue
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as exc:
+                self._callback_failed(handle, exc)
+        handle = None  # as in _turns
+        if self._dirty:
+            self._relieve()
 
     def _take(self, count: int) -> Iterator[Any]:
         """The batch's records, their bytes copied out of the slab."""
