@@ -214,7 +214,7 @@ def interpreters() -> tuple[Python, list[Python]]:
     if wanted == "all" and not install("pypy"):
         print("PyPy could not be installed", flush=True)
     if not install("tests"):
-        print("servers and the browser that tests use could not be installed: their tests will fail", flush=True)
+        print("what some tests use could not be installed (see above): they will fail", flush=True)
     others, lacking = choose(wanted, default)
     print(f"default interpreter: {default.name}")
     print(f"others: {', '.join(f'{python.name} ({python.executable})' for python in others) or 'none'}")

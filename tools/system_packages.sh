@@ -35,6 +35,15 @@ has_gtest() {
     pkg-config --exists gtest_main || ls /usr/include/gtest/gtest.h /usr/local/include/gtest/gtest.h
 }
 
+# CPython's own tests, which Debian packs apart.
+has_testsuite() {
+    "$python" -c 'import test.test_asyncio'
+}
+
+is_debians() {
+    test "$(command -v "$python")" -ef "/usr/bin/python3"
+}
+
 # Debian keeps PostgreSQL's programs out of PATH.
 has_postgresql() {
     have postgres || ls /usr/lib/postgresql/*/bin/postgres
@@ -64,6 +73,9 @@ if [ "${1:-}" = tests ]; then
     want chromium have chromium
     want chromium-driver have chromedriver
     want openssl have openssl
+    if is_debians; then
+        want "libpython$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-testsuite" has_testsuite
+    fi
 fi
 
 missing=${missing# }

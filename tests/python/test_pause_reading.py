@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 
 import pytest
+from support.kinds import ASYNCIO_PAUSES
 from support.peers import adopt
 from support.protocols import Buffered, Recorder
 
@@ -140,6 +141,7 @@ async def test_close_while_paused_drops_what_was_held(loop):
     peer.close()
 
 
+@(pytest.mark.io if ASYNCIO_PAUSES else pytest.mark.ours("this asyncio is older, and starts reading"))
 async def test_pausing_in_connection_made(loop):
     transport, recorder, peer = await adopt(
         loop, lambda: Recorder(on={"made": lambda recorder: recorder.transport.pause_reading()})

@@ -8,22 +8,19 @@ import fcntl
 import os
 import pty
 import socket
-import sys
 import tempfile
 import tty
 
 import pytest
+from support.kinds import ASYNCIO_PAUSES
 from support.protocols import Recorder
 
 pytestmark = pytest.mark.io
 
 CAPACITY = 64 * 1024
 
-# Older asyncio starts reading after a pause in connection_made, and its reading pipes have no is_reading.
-if sys.version_info < (3, 11):
-    pausing = pytest.mark.ours("asyncio's pipes cannot do all of this before Python 3.11")
-else:
-    pausing = pytest.mark.io
+# A mark, and nothing more where asyncio can do it.
+pausing = pytest.mark.io if ASYNCIO_PAUSES else pytest.mark.ours("this asyncio is older, and starts reading")
 
 
 @contextlib.contextmanager

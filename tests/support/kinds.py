@@ -46,6 +46,9 @@ class Kind:
         return asyncio.SelectorEventLoop()
 
 
+# Patch releases taught asyncio to stay paused after connection_made, and its reading pipes is_reading.
+ASYNCIO_PAUSES = sys.platform == "win32" or "is_reading" in vars(asyncio.unix_events._UnixReadPipeTransport)
+
 DEFAULT_POLLER = "epoll" if sys.platform == "linux" else "uv"
 
 KINDS = {
