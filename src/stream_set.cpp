@@ -289,8 +289,9 @@ bool StreamSet::deliverable(const Completion &item) {
         return true;
     switch (kind) {
     case CSPLOOP_KIND_READ: {
+        // In front: what is held already came after it.
         const uint8_t *const data = slab_.data() + item.record.offset;
-        stream->held_data.insert(stream->held_data.end(), data, data + item.record.result);
+        stream->held_data.insert(stream->held_data.begin(), data, data + item.record.result);
         return false;
     }
     case CSPLOOP_KIND_EOF:
