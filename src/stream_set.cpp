@@ -237,7 +237,10 @@ int StreamSet::close(csploop_id id, uint32_t flags) {
         sys::reset_on_close(stream->fd);
     if (flags != CSPLOOP_CLOSE_DRAIN || stream->broken || stream->connecting || stream->listener)
         stream->unsent.drop(CSPLOOP_ECANCELED, id, pool_, completions_);
-    if (stream->unsent.empty() && !(stream->shutdown_wanted && !stream->shutdown_done && !stream->broken))
+    // A connection that is still being made has nothing to end in good order.
+    const bool shutdown_due =
+        stream->shutdown_wanted && !stream->shutdown_done && !stream->broken && !stream->connecting;
+    if (stream->unsent.empty() && !shutdown_due)
         finish_close(*stream);
     else
         update_watch(*stream);
