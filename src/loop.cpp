@@ -138,6 +138,7 @@ int Loop::post(csploop_fn fn, void *arg) {
 }
 
 size_t Loop::heap_bytes() {
+    const std::lock_guard lock(posts_mutex_); // other threads may be posting
     return sizeof(csploop_loop) + poller_->heap_bytes() +
            (completions_.capacity() + current_.capacity() + waiting_.capacity()) * sizeof(Completion) +
            timers_.heap_bytes() + watchers_.heap_bytes() + streams_.heap_bytes() +

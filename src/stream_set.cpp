@@ -237,7 +237,10 @@ int StreamSet::close(csploop_id id, uint32_t flags) {
         sys::reset_on_close(stream->fd);
     if (flags != CSPLOOP_CLOSE_DRAIN || stream->broken || stream->connecting || stream->listener)
         stream->unsent.drop(CSPLOOP_ECANCELED, id, pool_, completions_);
-    if (stream->unsent.empty() && !(stream->shutdown_wanted && !stream->shutdown_done && !stream->broken))
+    // A connection that is still being made has nothing to end in good order.
+    const bool shutdown_due =
+        stream->shutdown_wanted && !stream->shutdown_done && !stream->broken && !stream->connecting;
+    if (stream->unsent.empty() && !shutdown_due)
         finish_close(*stream);
     else
         update_watch(*stream);
@@ -289,8 +292,9 @@ bool StreamSet::deliverable(const Completion &item) {
         return true;
     switch (kind) {
     case CSPLOOP_KIND_READ: {
+        // In front: what is held already came after it.
         const uint8_t *const data = slab_.data() + item.record.offset;
-        stream->held_data.insert(stream->held_data.end(), data, data + item.record.result);
+        stream->held_data.insert(stream->held_data.begin(), data, data + item.record.result);
         return false;
     }
     case CSPLOOP_KIND_EOF:

@@ -112,6 +112,8 @@ int Loop::turn_once(csploop_batch *batch, int64_t timeout_ns) {
         collect_bridges();
     }
     dispatch(batch);
+    if (forked())
+        return CSPLOOP_ECHILD; // a callback forked, and this is the child
     flush_dirty();
     if (batch)
         describe_slab(*batch);
@@ -427,6 +429,8 @@ void Loop::dispatch(csploop_batch *batch) {
         }
         delivered(item, false);
         item.fn(static_cast<csploop_loop *>(this), &item.record, reinterpret_cast<void *>(item.record.token));
+        if (forked())
+            break; // this is the child: the rest, and what is unsent, is the parent's
         if (!has_unsent()) {
             gathering_since = 0;
             continue;

@@ -111,7 +111,7 @@ private:
         }
 #endif
         // Rounded up: waking early would spin.
-        const int64_t milliseconds = std::min<int64_t>((timeout_ns + 999999) / 1000000, 1 << 30);
+        const int64_t milliseconds = std::min<int64_t>((timeout_ns - 1) / 1000000 + 1, 1 << 30);
         return ::epoll_wait(epoll_fd_, events, capacity, static_cast<int>(milliseconds));
     }
 

@@ -134,6 +134,17 @@ TEST_P(Connect, CanBeClosedBeforeItEnds) {
     EXPECT_EQ(h.kinds(id), (std::vector<uint16_t>{CSPLOOP_KIND_WRITTEN, CSPLOOP_KIND_CLOSED}));
 }
 
+TEST_P(Connect, CanBeClosedBeforeItEndsAlsoAfterShutdown) {
+    auto [listener, port] = plain_listener();
+    listener.close(); // whether it is still connecting or refused already depends on the system
+    const csploop_id id = connect_tcp(port);
+    const int shut = csploop_stream_shutdown(loop, id);
+    EXPECT_TRUE(shut == 0 || shut == CSPLOOP_EPIPE) << csploop_strerror(shut);
+    finish(id, CSPLOOP_CLOSE_DRAIN);
+    h.settle();
+    EXPECT_EQ(h.kinds(id), (std::vector<uint16_t>{CSPLOOP_KIND_CLOSED}));
+}
+
 TEST_P(Connect, LargeTransferBetweenTwoStreamsOfOneLoop) {
     const Listener listener = listen();
     const csploop_id client = connect_tcp(listener.port);

@@ -153,3 +153,54 @@ TEST_P(Fork, AChildCanMakeItsOwnLoop) {
               }),
               0);
 }
+
+namespace {
+
+// What the callbacks of one run have seen, in the parent and in a child that a callback made.
+struct Forking {
+    csploop_t *loop = nullptr;
+    csploop_id stream = 0;
+    bool close_in_child = false;
+    pid_t child = -1;
+    int calls_after = 0;
+};
+
+} // namespace
+
+// A child that comes back from the callback is out of the run at once: nothing is called, sent or waited for.
+TEST_P(Fork, AChildMadeByACallbackLeavesTheRun) {
+    for (const bool close_in_child : {false, true}) {
+        auto [near, far] = socket_pair();
+        Forking forking;
+        forking.loop = loop;
+        forking.close_in_child = close_in_child;
+        ASSERT_EQ(csploop_stream_adopt(loop, &forking.stream, near.release(), nullptr, h.fn(), h.arg()), 0);
+        csploop_fn write_and_fork = [](csploop_t *l, const csploop_record *, void *arg) {
+            auto *f = static_cast<Forking *>(arg);
+            EXPECT_EQ(csploop_stream_write(l, f->stream, "once", 4), 0);
+            f->child = fork();
+            if (f->child == 0) {
+                alarm(Alarm::limit_seconds);
+                if (f->close_in_child && csploop_close(l) != 0)
+                    _exit(2);
+            }
+        };
+        csploop_fn after = [](csploop_t *l, const csploop_record *, void *arg) {
+            ++static_cast<Forking *>(arg)->calls_after;
+            csploop_stop(l);
+        };
+        ASSERT_EQ(csploop_call_soon(loop, nullptr, write_and_fork, &forking), 0);
+        ASSERT_EQ(csploop_call_soon(loop, nullptr, after, &forking), 0);
+        const int code = csploop_run(loop, CSPLOOP_RUN_FOREVER);
+        if (forking.child == 0)
+            _exit(code == CSPLOOP_ECHILD && forking.calls_after == 0 ? 0 : 1);
+        EXPECT_EQ(code, 0);
+        EXPECT_EQ(forking.calls_after, 1);
+        int status = 0;
+        ASSERT_EQ(waitpid(forking.child, &status, 0), forking.child);
+        EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+        EXPECT_EQ(receive(far, 4), "once");
+        h.settle();
+        EXPECT_EQ(receive_some(far), "");
+    }
+}

@@ -221,6 +221,47 @@ TEST_P(ReadInTurn, StoppingTheOtherHoldsItsDataBack) {
     callbacks.until([&] { return callbacks.text(stopped) == "held and more"; }, "what was held back, first");
 }
 
+// A small slab, so that only the first part of what is held back fits; then that part is held back again.
+TEST_P(ReadInTurn, HeldDataThatComesInPartsKeepsItsOrder) {
+    csploop_options options = CSPLOOP_OPTIONS_INIT;
+    options.slab_bytes = 16 << 10;
+    Harness small(Mode{GetParam(), Wait::own, Form::callback}, options);
+    Stream mine[2];
+    const std::string data[2] = {pattern(10 << 10, 1), pattern(10 << 10, 2)};
+    bool held = true;
+    small.on = [&](const csploop_record &record) {
+        if (record.kind == CSPLOOP_KIND_SOON) {
+            for (const Stream &stream : mine)
+                if (stream.id) {
+                    EXPECT_EQ(csploop_stream_read_stop(small.loop(), stream.id), 0);
+                }
+        } else if (record.id == mine[0].id && held) {
+            held = false;
+            EXPECT_EQ(csploop_stream_read_stop(small.loop(), mine[1].id), 0);
+        }
+    };
+    for (int i = 0; i < 2; ++i) {
+        auto [near, far] = socket_pair();
+        csploop_id id = 0;
+        ASSERT_EQ(csploop_stream_adopt(small.loop(), &id, near.release(), nullptr, small.fn(), small.arg()), 0);
+        ASSERT_EQ(csploop_stream_read_start(small.loop(), id, CSPLOOP_READ_SLAB), 0);
+        send_all(far, data[i]);
+        mine[i] = {id, std::move(far)};
+        ASSERT_EQ(csploop_call_soon(small.loop(), nullptr, small.fn(), small.arg()), 0);
+        small.turn(0); // what it reads is held back: the callback that stops reading comes first
+        ASSERT_EQ(small.count(id, CSPLOOP_KIND_READ), 0);
+    }
+    for (const Stream &stream : mine)
+        ASSERT_EQ(csploop_stream_read_start(small.loop(), stream.id, CSPLOOP_READ_SLAB), 0);
+    small.until([&] { return !held; }, "the READ of the first");
+    small.settle();
+    EXPECT_EQ(small.count(mine[1].id, CSPLOOP_KIND_READ), 0);
+    ASSERT_EQ(csploop_stream_read_start(small.loop(), mine[1].id, CSPLOOP_READ_SLAB), 0);
+    small.until([&] { return small.text(mine[1].id).size() == data[1].size(); }, "the rest");
+    EXPECT_TRUE(small.text(mine[1].id) == data[1]);
+    EXPECT_TRUE(small.text(mine[0].id) == data[0]);
+}
+
 TEST_P(ReadInTurn, StoppingItselfEndsReading) {
     callbacks.on = [&](const csploop_record &record) {
         if (record.kind == CSPLOOP_KIND_READ) {
