@@ -345,3 +345,19 @@ def test_a_background_loop_in_simulation_is_refused():
 def test_starttime_is_required_as_in_csp():
     with pytest.raises(RuntimeError, match="starttime argument is required"):
         csploop.csp.run(csp.const(1), endtime=timedelta(1))
+
+
+def test_a_node_may_use_call_soon_threadsafe():
+    seen = []
+
+    @csp.node
+    def calls(tick: ts[bool]):
+        if csp.ticked(tick):
+            csploop.csp.get_csp_asyncio_loop().call_soon_threadsafe(lambda: seen.append(csploop.csp.now()))
+
+    @csp.graph
+    def graph():
+        calls(csp.timer(timedelta(hours=1)))
+
+    csploop.csp.run(graph, starttime=START, endtime=timedelta(hours=3, minutes=1))
+    assert seen == [START + timedelta(hours=hour) for hour in (1, 2, 3)]

@@ -109,7 +109,9 @@ def test_a_call_from_another_thread_ends_the_hosts_sleep(host):
     assert host.rearmed == 0, "the descriptor tells of it, so nobody needs to be called"
 
 
-@pytest.mark.parametrize("what", ["call_soon", "call_later", "add_reader", "write", "close"])
+@pytest.mark.parametrize(
+    "what", ["call_soon", "call_soon_threadsafe", "call_later", "add_reader", "write", "close"]
+)
 def test_what_the_host_schedules_between_steps_rearms_once(host, what):
     loop = host.driver.loop
     transport, _, peer = host.until(adopt(loop, Echo, "unix"))
@@ -118,8 +120,8 @@ def test_what_the_host_schedules_between_steps_rearms_once(host, what):
     before = host.rearmed
     ours, theirs = socket.socketpair()
     for _ in range(3):
-        if what == "call_soon":
-            loop.call_soon(int)
+        if what.startswith("call_soon"):
+            getattr(loop, what)(int)
         elif what == "call_later":
             loop.call_later(0.001, int)
         elif what == "add_reader":

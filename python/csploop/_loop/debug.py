@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from asyncio import base_events
 from asyncio.log import logger
@@ -46,7 +47,9 @@ class DebugMixin(LoopState):
         if handle._source_traceback:
             del handle._source_traceback[-2:]  # the frames of this file are not where the user made it
         self._ready.append(handle)
-        if self._outside is not None and method == "call_soon":
+        if self._outside is not None and (
+            method == "call_soon" or threading.get_ident() == self._thread_id
+        ):  # other threads wake the loop instead
             self._outside.scheduled()
         return handle
 
