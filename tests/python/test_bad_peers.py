@@ -172,9 +172,11 @@ async def test_a_half_open_client_that_says_nothing_can_be_dropped(loop):
     peer.close()
 
 
-async def test_a_reset_while_close_still_sends_is_told_as_an_error(loop):
+@pytest.mark.parametrize("high", [None, 1 << 30], ids=["paused", "not-paused"])
+async def test_a_reset_while_close_still_sends_is_told_as_an_error(loop, high):
     # close() promised to send what was written; that this was lost must not look like a clean end.
     transport, recorder, peer = await adopt(loop, Recorder)
+    transport.set_write_buffer_limits(high=high)
     transport.write(b"x" * (8 << 20))
     await asyncio.sleep(0)
     transport.close()
