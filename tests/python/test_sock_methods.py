@@ -205,6 +205,24 @@ async def test_a_reused_number_whose_first_owner_was_never_told(loop):
         assert await task == b"y"
 
 
+async def test_two_socket_objects_with_one_descriptor_both_wait(loop, ends):
+    sock, peer = ends
+    twin = socket.socket(sock.family, sock.type, sock.proto, fileno=sock.fileno())
+    try:
+        receiving = loop.create_task(loop.sock_recv(sock, 100))
+        await asyncio.sleep(0)
+        data = bytes(4 << 20)  # more than the kernel holds, so that the twin waits for the same descriptor
+        sending = loop.create_task(loop.sock_sendall(twin, data))
+        await asyncio.sleep(0)
+        assert not receiving.done() and not sending.done()
+        peer.send_now(b"for the first")
+        assert await receiving == b"for the first"
+        assert await peer.recv(len(data)) == data
+        await sending
+    finally:
+        twin.detach()
+
+
 async def test_a_socket_of_a_transport_is_refused(loop):
     from support.peers import adopt
     from support.protocols import Recorder

@@ -232,8 +232,15 @@ class SocketsMixin(LoopState):
 
     def _watch_socket(self, sock: socket.socket, fd: int) -> SocketWatch:
         self._check_closed()
+        before = self._socket_watches.get(fd)
         self._forget_socket(fd)
         watch = SocketWatch(self, sock, fd)
+        if before is not None:
+            other = before.sock()
+            if other is not None and other.fileno() == fd:
+                # Two socket objects with one descriptor: what waits for the other goes on waiting here.
+                watch.readers = before.readers
+                watch.writers = before.writers
         out = ffi.new("csploop_id *")
         check(self._lib.csploop_watch(self._core, out, fd, READ | WRITE | EDGE, ffi.NULL, ffi.NULL))
         watch.id = out[0]
