@@ -29,7 +29,7 @@ def listings(*languages: str) -> list[object]:
 
 @pytest.mark.parametrize("source", listings("python"))
 def test_python_listing_runs(source: str, tmp_path: Path) -> None:
-    for name in re.findall(r"^import csploop\.(csp|trio)$", source, re.MULTILINE):
+    for name in re.findall(r"^(?:import|from) (?:csploop\.)?(csp|trio)\b", source, re.MULTILINE):
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} has no wheel for this Python")
     program = tmp_path / "listing.py"
