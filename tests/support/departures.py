@@ -131,6 +131,9 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_subprocess_life.py::test_a_cancelled_start_leaves_nothing": {
         "uvloop": LEAVES + "a start that was cancelled may report an error once the loop is closed"
     },
+    "test_subprocess_life.py::test_events_come_in_order": {
+        "uvloop": "now and then connection_lost comes before a pipe's"
+    },
     "test_pipes.py::test_writing_to_the_null_device": {"uvloop": ABORTS + "libuv cannot watch it"},
     "test_run.py::test_a_run_inside_a_run_is_refused": {
         "asyncio": "some versions take a handle from the queue of the run that goes on"
