@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from support import inside
-from support.departures import ABORTS, DEPARTURES, HANGS
+from support.departures import ABORTS, DEPARTURES, HANGS, LATE
 from support.kinds import KINDS, Kind, choose
 from support.leaks import PYPY, Snapshot, collect_garbage, let_go, open_fds, shut_down_sockets
 from support.reports import Reports
@@ -80,7 +80,7 @@ def _expect_departure(item: pytest.Item) -> None:
     for key in (f"{name}[{parameters}]", name):
         reason = DEPARTURES.get(key, {}).get(kind.name)
         if reason is not None:
-            run = not reason.startswith((HANGS, ABORTS))
+            run = not reason.startswith((HANGS, ABORTS, LATE))
             item.add_marker(pytest.mark.xfail(reason=reason, run=run, strict=False))
             # Where it fails, it leaves things open.
             for warning in ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning"):
