@@ -31,21 +31,19 @@ def nested(loop):
         theirs.settimeout(TIMEOUT)
         transport, protocol = await loop.connect_accepted_socket(factory, ours)
         client, server = client_context(), server_context()
-        making = loop.run_in_executor(
-            None, Nested, theirs, client if server_side else server, not server_side
-        )
-        layers = []
-        for _ in range(2):
-            transport = await loop.start_tls(
-                transport,
-                protocol,
-                server if server_side else client,
-                server_side=server_side,
-                server_hostname=None if server_side else "localhost",
-            )
-            layers.append(transport)
-        peers.append(await making)
-        return layers[1], protocol, layers[0], peers[0]
+        ours_next = {
+            "sslcontext": server if server_side else client,
+            "server_side": server_side,
+            "server_hostname": None if server_side else "localhost",
+        }
+        theirs_next = client if server_side else server
+        shaking = loop.run_in_executor(None, Nested, theirs, theirs_next, not server_side)
+        outer = await loop.start_tls(transport, protocol, **ours_next)
+        peers.append(await shaking)
+        shaking = loop.run_in_executor(None, peers[0].second_handshake)
+        inner = await loop.start_tls(outer, protocol, **ours_next)
+        await shaking
+        return inner, protocol, outer, peers[0]
 
     yield make
     for peer in peers:

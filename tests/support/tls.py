@@ -59,6 +59,9 @@ class Nested:
         self.sock = self.outer  # SSLSocket.unwrap gives another
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.inner = context.wrap_bio(self.incoming, self.outgoing, server_side, server_hostname=hostname)
+
+    def second_handshake(self) -> None:
+        """Only when the other end is ready for it: else its first bytes are taken for data."""
         self._work(self.inner.do_handshake)
 
     def _work(self, function: Callable[..., Any], *args: Any) -> Any:
