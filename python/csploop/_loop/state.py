@@ -55,7 +55,7 @@ class EagerDirty(list):  # type: ignore[type-arg]  # list is not generic at run 
         loop = self._loop()
         if loop is not None:
             loop._flush()
-            # What is sent at once never counts as queued: only the core knows whether the protocol must pause.
+            # What is sent at once never counts as queued: only the core knows how much waits.
             below = getattr(stream, "_stream", stream)  # of TLS, which is here in its stream's place
             if below is not None:
                 below._look_at_backlog()
