@@ -152,6 +152,7 @@ CSPLOOP_API int csploop_stream_shutdown(csploop_t *loop, csploop_id id);
 /* Closes a stream or listener. Reading stops at once; records of this id that
  * have not been delivered are dropped, but for WRITTEN; CLOSED comes last,
  * and before it an ERROR if the stream broke while bytes were still unsent.
+ * One that is still connecting has nothing to drain and closes at once.
  *   flags: one of enum csploop_close_flags. A second call may only sharpen
  *   DRAIN into ABORT or RESET. Thread: loop-thread.
  *   Errors: EINVAL, EBADID, EALREADY, ETHREAD, ECLOSED, ECHILD. Since 0.1. */

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import socket
+import sys
 
 import pytest
 from support.peers import Peer, closed_port, pair
@@ -157,6 +160,27 @@ async def test_connecting_to_nobody_is_refused(loop):
         sock.setblocking(False)
         with pytest.raises(ConnectionRefusedError):
             await loop.sock_connect(sock, ("127.0.0.1", closed_port()))
+
+
+@pytest.mark.skipif(sys.implementation.name == "pypy", reason="PyPy frees nothing before it collects")
+async def test_the_future_of_a_failed_connect_is_in_no_cycle(loop):
+    # Who has turned the collector off wants it gone with the last who knows it.
+    def refused():
+        futures = [each for each in gc.get_objects() if isinstance(each, asyncio.Future) and each.done()]
+        return [each for each in futures if not each.cancelled() and each.exception() is not None]
+
+    gc.collect()
+    gc.disable()
+    try:
+        with socket.socket() as sock:
+            sock.setblocking(False)
+            with contextlib.suppress(ConnectionRefusedError):
+                await loop.sock_connect(sock, ("127.0.0.1", closed_port()))
+                pytest.fail("somebody listens")
+        await asyncio.sleep(0)  # the callback that woke this task has it as an argument
+        assert refused() == []
+    finally:
+        gc.enable()
 
 
 async def test_connecting_over_unix(loop, tmp_path):

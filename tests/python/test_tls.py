@@ -178,6 +178,19 @@ async def test_a_slow_peer_pauses_the_writer(loop):
     await finish(transport, recorder, peer)
 
 
+async def test_many_turns_of_small_writes_pause_the_writer_as_well(loop):
+    transport, recorder, peer = await secure(loop, Recorder)
+    total = 0
+    while "pause" not in recorder.events:
+        transport.write(b"x" * 10_000)
+        total += 10_000
+        assert total < 64 * MEGABYTE
+        await asyncio.sleep(0)
+    assert await peer.recv(total) == b"x" * total
+    await recorder.until_event("resume")
+    await finish(transport, recorder, peer)
+
+
 async def test_impossible_limits_are_value_errors(loop):
     transport, recorder, peer = await secure(loop, Recorder)
     for limits in ({"high": -1}, {"low": -1}, {"high": 1, "low": 2}):

@@ -196,6 +196,18 @@ async def test_a_closed_socket_is_a_value_error(loop):
         loop.add_reader(sock, print)
 
 
+@pytest.mark.parametrize("side", ["reader", "writer"])
+async def test_a_socket_that_is_closed_already_can_still_be_removed(loop, side):
+    a, b = socket.socketpair()
+    with a, b:
+        getattr(loop, f"add_{side}")(a, print)
+        a.close()
+        removed = getattr(loop, f"remove_{side}")(a)
+        assert removed in (True, None)  # uvloop does not tell
+        with pytest.raises(ValueError):
+            getattr(loop, f"add_{side}")(a, print)
+
+
 async def test_the_descriptor_of_a_transport_is_refused(loop):
     transport, recorder, peer = await adopt(loop, Recorder)
     fd = transport.get_extra_info("socket").fileno()

@@ -186,6 +186,55 @@ def test_the_write_mode_decides_whether_a_blocked_thread_delays_data(loop_kind, 
         loop.close()
 
 
+@pytest.mark.ours("the option is csploop's")
+def test_writes_that_go_out_at_once_still_pause_the_protocol(loop_kind, nothing_leaks):
+    import csploop
+
+    loop = csploop.Loop(poller=loop_kind.poller, write="immediate")
+
+    async def main():
+        transport, recorder, peer = await adopt(loop, Recorder, "unix")
+        # Each is less than the high-water mark; nothing in between lets the loop turn.
+        for _ in range(4096):
+            transport.write(bytes(16384))
+            if "pause" in recorder.events:
+                break
+        else:
+            pytest.fail("never paused")
+        assert transport.get_write_buffer_size() > 65536
+        reading = loop.create_task(peer.recv_end())
+        await recorder.until_event("resume")
+        transport.close()
+        await reading
+        await recorder.until_lost()
+        peer.close()
+
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+
+
+def test_writes_while_the_loop_stands_pause_the_protocol(loop):
+    async def make():
+        return await adopt(loop, Recorder, "unix")
+
+    transport, recorder, peer = loop.run_until_complete(make())
+    for _ in range(4096):
+        transport.write(bytes(16384))
+        if "pause" in recorder.events:
+            break
+    else:
+        pytest.fail("never paused")
+
+    async def end():
+        transport.abort()
+        await recorder.until_lost()
+        peer.close()
+
+    loop.run_until_complete(end())
+
+
 async def test_a_hundred_thousand_small_writes(loop):
     transport, recorder, peer = await adopt(loop, Recorder)
     reading = loop.create_task(peer.recv(600_000))

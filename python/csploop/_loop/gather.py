@@ -87,6 +87,9 @@ class GatherMixin(LoopState):
                     # The core cannot send it now: it counts towards the high-water mark at once.
                     stream._backlog += queued
                     stream._room -= queued
+                    if stream._room < 0 and stream._above is not None and not stream._protocol_paused:
+                        # TLS has queued this a moment ago, past write(), which looks at the mark itself.
+                        self.call_soon(stream._look_at_backlog)
             dirty.clear()
         if self._ops:
             ops = self._ops[:]

@@ -90,6 +90,9 @@ class SocketWatch:
             else:
                 waiting.popleft()
                 future.set_result(result)
+            finally:
+                # The exception's traceback leads to this frame, which must not lead back to the exception.
+                future = attempt = None
 
 
 class SocketsMixin(LoopState):

@@ -24,15 +24,19 @@ WRITE = lib.CSPLOOP_WATCH_WRITE
 GONE = (lib.CSPLOOP_EBADID, lib.CSPLOOP_EBADF, lib.CSPLOOP_ENOENT)
 
 
+def _number(fd: Any) -> int:
+    """The number itself, or what a file object says is its number: -1 for a socket that is closed."""
+    if isinstance(fd, int):
+        return fd
+    try:
+        return int(fd.fileno())
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError(f"Invalid file object: {fd!r}") from None
+
+
 def to_fd(fd: Any) -> int:
     """The descriptor of a file object, or the number itself; ValueError for what is neither."""
-    if isinstance(fd, int):
-        number = fd
-    else:
-        try:
-            number = int(fd.fileno())
-        except (AttributeError, TypeError, ValueError):
-            raise ValueError(f"Invalid file object: {fd!r}") from None
+    number = _number(fd)
     if number < 0:
         raise ValueError(f"Invalid file descriptor: {number}")
     return number
@@ -41,11 +45,13 @@ def to_fd(fd: Any) -> int:
 class Watcher:
     """One descriptor: its core id and the handles of its two directions."""
 
-    __slots__ = ("fd", "id", "loop", "reader", "writer")
+    __slots__ = ("fd", "file", "id", "loop", "reader", "writer")
 
-    def __init__(self, loop: LoopState, fd: int) -> None:
+    def __init__(self, loop: LoopState, fd: int, file: Any) -> None:
         self.loop = loop
         self.fd = fd
+        # What the user named it by: a socket that is closed meanwhile does not know its number any more.
+        self.file = file
         self.id = 0
         self.reader: Handle | None = None
         self.writer: Handle | None = None
@@ -66,41 +72,51 @@ class Watcher:
 class WatchersMixin(LoopState):
     def add_reader(self, fd: Any, callback: Callable[..., object], *args: Any) -> None:  # type: ignore[override]
         self._ensure_fd_no_transport(fd)
-        self._add_reader(to_fd(fd), callback, *args)
+        self._add_reader(fd, callback, *args)
 
     def remove_reader(self, fd: Any) -> bool:
         self._ensure_fd_no_transport(fd)
-        return self._remove_reader(to_fd(fd))
+        return self._remove_reader(self._watched(fd))
 
     def add_writer(self, fd: Any, callback: Callable[..., object], *args: Any) -> None:  # type: ignore[override]
         self._ensure_fd_no_transport(fd)
-        self._add_writer(to_fd(fd), callback, *args)
+        self._add_writer(fd, callback, *args)
 
     def remove_writer(self, fd: Any) -> bool:
         self._ensure_fd_no_transport(fd)
-        return self._remove_writer(to_fd(fd))
+        return self._remove_writer(self._watched(fd))
 
     def _ensure_fd_no_transport(self, fd: Any) -> None:
-        transport = self._streams.get(fd if isinstance(fd, int) else to_fd(fd))
+        transport = self._streams.get(_number(fd))
         if transport is not None and not transport.is_closing():
             raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
 
-    def _add_reader(self, fd: int, callback: Callable[..., object], *args: Any) -> Handle:
+    def _watched(self, fd: Any) -> int:
+        """The descriptor to stop watching. A socket that was closed before is found by who it is."""
+        if not isinstance(fd, int) and _number(fd) < 0:
+            for watcher in self._watchers.values():
+                if watcher.file is fd:
+                    return watcher.fd
+        return -1 if self._closed else to_fd(fd)
+
+    def _add_reader(self, file: Any, callback: Callable[..., object], *args: Any) -> Handle:
         self._check_closed()
+        fd = to_fd(file)
         handle = Handle(callback, args, self, copy_context())
         watcher = self._watchers.get(fd)
         old = watcher.reader if watcher is not None else None
-        self._watch(fd, watcher, READ, handle)
+        self._watch(fd, file, watcher, READ, handle)
         if old is not None:
             old.cancel()
         return handle
 
-    def _add_writer(self, fd: int, callback: Callable[..., object], *args: Any) -> Handle:
+    def _add_writer(self, file: Any, callback: Callable[..., object], *args: Any) -> Handle:
         self._check_closed()
+        fd = to_fd(file)
         handle = Handle(callback, args, self, copy_context())
         watcher = self._watchers.get(fd)
         old = watcher.writer if watcher is not None else None
-        self._watch(fd, watcher, WRITE, handle)
+        self._watch(fd, file, watcher, WRITE, handle)
         if old is not None:
             old.cancel()
         return handle
@@ -123,13 +139,13 @@ class WatchersMixin(LoopState):
         self._narrow(watcher)
         return True
 
-    def _watch(self, fd: int, watcher: Watcher | None, event: int, handle: Handle) -> None:
+    def _watch(self, fd: int, file: Any, watcher: Watcher | None, event: int, handle: Handle) -> None:
         """Registers one more direction; on an exception everything is as before."""
         if self._outside is not None:
             self._outside.scheduled()
         if watcher is None:
             self._share_socket(fd)
-            watcher = Watcher(self, fd)
+            watcher = Watcher(self, fd, file)
             self._register(watcher, event)
         else:
             # Also where nothing changes: a descriptor that was closed and came back needs to be found out.
@@ -138,6 +154,7 @@ class WatchersMixin(LoopState):
                 # The descriptor was closed behind our back; the number may be somebody else's by now.
                 self._unregister(watcher)
                 watcher.reader = watcher.writer = None
+                watcher.file = file
                 self._register(watcher, event)
             else:
                 check(code)

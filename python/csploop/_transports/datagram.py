@@ -256,6 +256,13 @@ class DatagramTransport(transports._FlowControlMixin, asyncio.DatagramTransport)
         size: int = self._loop._lib.csploop_udp_buffered(self._loop._core, self._id, count)
         return size + count[0] * DATAGRAM_HEADER_BYTES if size >= 0 else 0
 
+    def _look_at_backlog(self) -> None:
+        """After datagrams went to the core at once: sees whether the protocol must pause."""
+        if not self._closing:
+            unsent = self._unsent()
+            if unsent:
+                self._on_backlog(unsent)
+
     def _on_backlog(self, size: int) -> None:
         self._unsent_bytes = size
         if size + self._queued_bytes > self._high_water:

@@ -161,7 +161,7 @@ class StreamTransport(Reading, Writing):
             exc = error_from_code(result)
             self._fatal_error(exc, "Fatal error on socket transport")
         elif kind == CLOSED and self._sock is not None and not self._conn_lost:
-            # The end of a close() that had to drain; the others, and one that failed, did not wait for it.
+            # The end of a close() that had to drain and could; the others did not wait for it.
             loop = self._loop
             loop._run_handle(asyncio.Handle(self._call_connection_lost, (None,), loop, self._context))
         elif kind == REJECTED and result not in GONE:

@@ -69,6 +69,7 @@ class WritePipeTransport(Writing):
             raise ValueError("Pipe transport is only for pipes, sockets and character devices")
         self._context = copy_context()
         self._protocol = protocol
+        self._above = None
         self._out = []
         self._queued = 0
         self._backlog = 0

@@ -82,6 +82,13 @@ class Writing(StreamState):
         code: int = self._loop._lib.csploop_stream_buffered(self._loop._core, self._id)
         return max(code, 0)
 
+    def _look_at_backlog(self) -> None:
+        """After bytes went to the core past what write() looks at: sees whether the protocol must pause."""
+        if not self._ended:
+            unsent = self._unsent()
+            if unsent:
+                self._on_backlog(unsent)
+
     def _on_backlog(self, size: int) -> None:
         """The core has `size` bytes that it could not send yet."""
         self._backlog = size
