@@ -248,10 +248,10 @@ def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
         # The comparison with other loops has been made on the default interpreter.
         options = ["--loops=csploop,csploop-uv"]
         if python is not newest:
-            options += ["tests/python", "tests/trio"]
+            options += ["tests/python", "tests/with_trio"]
             options += [f"tests/interop/{name}" for name in INTEROP_EVERYWHERE]
             if python.implementation == "CPython" and CSP_FROM <= version_key(python) < CSP_BEFORE:
-                options.append("tests/csp")
+                options.append("tests/with_csp")
         stages.append((python.name, pytest(python, ROOT / ".venvs" / python.slug, *options)))
     return stages
 

@@ -1,4 +1,4 @@
-"""Small graphs around coroutines, for tests/csp."""
+"""Small graphs around coroutines, for tests/with_csp."""
 
 from __future__ import annotations
 
