@@ -232,6 +232,7 @@ async def test_a_reused_number_whose_first_owner_was_never_told(loop):
 async def test_two_socket_objects_with_one_descriptor_both_wait(loop, ends):
     sock, peer = ends
     twin = socket.socket(sock.family, sock.type, sock.proto, fileno=sock.fileno())
+    twin.setblocking(False)  # PyPy makes the descriptor block for each new object
     try:
         receiving = loop.create_task(loop.sock_recv(sock, 100))
         await asyncio.sleep(0)
