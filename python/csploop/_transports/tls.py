@@ -81,6 +81,11 @@ class TLSProtocol(TLSReading, TLSWriting):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} over {self._transport!r}>"
 
+    @property
+    def _sslcontext(self) -> Any:
+        # Where asyncio's own protocol has it; aiohttp's tests and others look there.
+        return self._extra["sslcontext"]
+
     def _get_extra_info(self, name: str, default: Any = None) -> Any:
         if name in self._extra:
             return self._extra[name]
