@@ -40,6 +40,11 @@ csploop_t *signalled_loop = nullptr;
 }
 
 TEST_P(Wake, FromASignalHandlerEndsTheWait) {
+#ifdef __SANITIZE_THREAD__
+    // Seen to hang once in very many runs, and in no other build.
+    if (GetParam() == CSPLOOP_POLLER_UV)
+        GTEST_SKIP() << "ThreadSanitizer holds signal handlers back, and libuv goes on waiting after a signal";
+#endif
     signalled_loop = loop;
     struct sigaction action = {}, before = {};
     action.sa_handler = [](int) { csploop_wake(signalled_loop); };
