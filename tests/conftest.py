@@ -34,12 +34,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"comma-separated loops to run on, of {', '.join(KINDS)} (default: all that are installed)",
     )
     parser.addoption(
+        "--comparators",
+        choices=("with", "without", "only"),
+        default="with",
+        help="where --loops does not say: run on the loops that csploop is compared with, too (with), or not"
+        " (without), or on these alone (only; tests without a loop are left out)",
+    )
+    parser.addoption(
         "--seconds", type=float, default=20, help="bound of each test without one of its own (20)"
     )
 
 
 _stderr_fd = pytest.StashKey[int]()
 _failed = pytest.StashKey[bool]()
+_strikes = pytest.StashKey[bool]()  # a test's bound may raise its exception now
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,9 +72,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    chosen = ", ".join(kind.name for kind in choose(config.getoption("--loops")))
+    chosen = ", ".join(kind.name for kind in _chosen(config))
     absent = [kind.name for kind in KINDS.values() if not kind.installed and not kind.only_by_name]
     return f"loops: {chosen}" + (f" (not installed: {', '.join(absent)})" if absent else "")
+
+
+def _chosen(config: pytest.Config) -> list[Kind]:
+    return choose(config.getoption("--loops"), config.getoption("--comparators"))
 
 
 def _expect_departure(item: pytest.Item) -> None:
@@ -94,7 +106,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "loop_kind" not in metafunc.fixturenames:
         return
     explicit = metafunc.config.getoption("--loops")
-    kinds = choose(explicit)
+    kinds = _chosen(metafunc.config)
     definition = metafunc.definition
     if definition.get_closest_marker("io") is None:
         kinds = [kind for kind in kinds if kind.name != "csploop-uv"]
@@ -113,8 +125,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if twice:
         raise pytest.UsageError(f"test names used twice: {', '.join(twice)}")
     nowhere = [item for item in items if NOWHERE in item.name]
+    if config.getoption("--comparators") == "only":
+        nowhere += [item for item in items if "loop_kind" not in getattr(item, "fixturenames", ())]
     config.hook.pytest_deselected(items=nowhere)
-    items[:] = [item for item in items if NOWHERE not in item.name]
+    left_out = set(nowhere)
+    items[:] = [item for item in items if item not in left_out]
     for item in items:
         _expect_departure(item)
         if item.get_closest_marker("timeout") is None:
@@ -144,10 +159,47 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[Any]:
         faulthandler.cancel_dump_traceback_later()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_set_timer(item: pytest.Item) -> Iterator[Any]:
+    """Lets a bound's exception strike only in a test and its fixtures: elsewhere it would end the session."""
+    result = yield
+    if TIMEOUT_METHOD == "signal":
+        fail = signal.getsignal(signal.SIGALRM)
+        assert callable(fail)
+
+        def strike(signum: int, frame: Any) -> None:
+            if item.stash.get(_strikes, False):
+                fail(signum, frame)
+            else:
+                signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+        signal.signal(signal.SIGALRM, strike)
+    return result
+
+
+def _while_it_may_strike(item: pytest.Item) -> Iterator[Any]:
+    item.stash[_strikes] = True
+    try:
+        return (yield)
+    finally:
+        item.stash[_strikes] = False
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[Any]:
+    return (yield from _while_it_may_strike(item))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[Any]:
+    return (yield from _while_it_may_strike(item))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[Any]:
     # pytest takes the bound away when a test fails.
     _die_after(SETTLE + GRACE, item.config)
+    return (yield from _while_it_may_strike(item))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,20 +14,23 @@ class Counts:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
-    failures: list[str] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)  # name -> what went wrong, in a line
+    unsteady: dict[str, str] = field(default_factory=dict)  # so too; failed, and passed when asked again
     reasons: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Counts) -> None:
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
-        self.failures += other.failures
+        self.failures.update(other.failures)
+        self.unsteady.update(other.unsteady)
         self.reasons.update(other.reasons)
 
-    def settle(self, again: Counts) -> None:
-        """Takes the verdict of a second run of what failed."""
-        self.passed += len(self.failures) - again.failed
-        self.failed, self.failures = again.failed, again.failures
+    def forgive(self) -> None:
+        """Takes what failed for passed, as it did when it was asked again."""
+        self.passed, self.failed = self.passed + self.failed, 0
+        self.unsteady.update(self.failures)
+        self.failures.clear()
 
     def __str__(self) -> str:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
@@ -35,7 +38,7 @@ class Counts:
 
 def failure(name: str) -> Counts:
     """A stage that broke before any test could tell."""
-    return Counts(failed=1, failures=[name])
+    return Counts(failed=1, failures={name: ""})
 
 
 # How GoogleTest tells why a test skipped itself; CTest only reports that it did.
@@ -45,6 +48,17 @@ GTEST_SKIPPED = re.compile(r": Skipped\n(.+)")
 def skip_reason(case: ElementTree.Element, skipped: ElementTree.Element) -> str:
     told = GTEST_SKIPPED.search(case.findtext("system-out") or "")
     return told.group(1) if told else skipped.get("message") or "no reason given"
+
+
+def what_went_wrong(case: ElementTree.Element) -> str:
+    for kind in ("failure", "error"):
+        told = case.find(kind)
+        if told is not None:
+            message = told.get("message") or ""
+            # pytest's own breakdown has its cause in the text only, at the end.
+            lines = message if message != "internal error" else (told.text or message).strip()[-1000:]
+            return " ".join(lines.split())
+    return ""
 
 
 def read(path: Path) -> Counts:
@@ -75,5 +89,5 @@ def read(path: Path) -> Counts:
             names[name] = verdict
             setattr(counts, verdict, getattr(counts, verdict) + 1)
             if verdict == "failed":
-                counts.failures.append(name)
+                counts.failures[name] = what_went_wrong(case)
     return counts

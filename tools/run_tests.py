@@ -9,26 +9,26 @@ The last line is `N passed, N failed, N skipped`; the exit status is 0 only if n
 from __future__ import annotations
 
 import argparse
-import contextlib
 import functools
+import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
+import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from junit import Counts, failure, read
+from junit import Counts, failure
 from pythons import Python, choose, probe
+from stage import LOGS, ROOT, Stage, ask_again
 
-ROOT = Path(__file__).resolve().parent.parent
-LOGS = ROOT / "build" / "logs"
-TAIL = 60
 # The programs of others that run on every interpreter; all of them run on the default one and on one more.
 INTEROP_EVERYWHERE = ("test_aiohttp_http.py", "test_aiohttp_websocket.py", "test_uvicorn.py")
 # The CPythons that csp has wheels for, as pyproject.toml says.
@@ -40,11 +40,8 @@ INSIDE_TRIO = (
     " sock_methods start_tls stream_contract streams subprocess subprocess_life tasks threadsafe timers tls"
     " unix watchers write"
 )
-# Tests on the loops that ours are compared with. What fails there now and then, as asyncio and uvloop do on
-# busy machines, is no finding, nor is what it does to the tests after it: only what fails once more counts.
-COMPARATOR = re.compile(r"[\[-](asyncio|uvloop)\b")
-# Well above what two slow cores need; a stage that takes longer hangs.
-STAGE_SECONDS = 1500
+# One environment is set up by one stage at a time.
+VENVS: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
 
 @dataclass
@@ -52,61 +49,6 @@ class Result:
     stage: str
     seconds: float
     counts: Counts
-
-
-class Stage:
-    """Runs the commands of one stage and keeps their output in a log."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.log = LOGS / f"{name.lower().replace(' ', '-')}.log"
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        self.log.unlink(missing_ok=True)
-        self.deadline = time.monotonic() + STAGE_SECONDS
-
-    def run(self, *command: str | Path, env: dict[str, str] | None = None) -> bool:
-        with self.log.open("a", encoding="utf-8") as log:
-            print("$", *command, file=log, flush=True)
-            process = subprocess.Popen(
-                [str(word) for word in command],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **(env or {})},
-                start_new_session=True,
-            )
-            try:
-                return process.wait(max(1.0, self.deadline - time.monotonic())) == 0
-            except subprocess.TimeoutExpired:
-                print(f"stopped: the stage took more than {STAGE_SECONDS} s", file=log)
-                return False
-            finally:
-                # Also what the command left behind, and on Ctrl-C; its process group is its own.
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-    def show_end(self) -> None:
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        print(*(f"    | {line}" for line in lines[-TAIL:]), sep="\n")
-        print(f"    all of it: {self.log.relative_to(ROOT)}", flush=True)
-
-
-def counted(
-    stage: Stage, report: Path, *command: str | Path, env: dict[str, str] | None = None
-) -> Counts:
-    """Runs a command that writes a JUnit report. One without a failure does not excuse its exit status."""
-    report.unlink(missing_ok=True)
-    worked = stage.run(*command, env=env)
-    if not report.exists():
-        return failure(f"{stage.name}: died without a report")
-    counts = read(report)
-    if not worked and counts.failed == 0:
-        counts.add(failure(f"{stage.name}: ended with an error"))
-    if counts.passed + counts.failed == 0:
-        counts.add(failure(f"{stage.name}: ran no tests"))
-    return counts
 
 
 def native(preset: str) -> Callable[[Stage], Counts]:
@@ -120,8 +62,12 @@ def native(preset: str) -> Callable[[Stage], Counts]:
             return failure(f"{preset}: configuring")
         if not stage.run("cmake", "--build", "--preset", preset, "-j", jobs):
             return failure(f"{preset}: building")
-        report = LOGS / f"{preset}.xml"
-        return counted(stage, report, "ctest", "--preset", preset, "-j", jobs, "--output-junit", report)
+        report, again = LOGS / f"{preset}.xml", LOGS / f"{preset}-again.xml"
+        command = ["ctest", "--preset", preset, "-j", jobs, "--output-junit"]
+        counts = stage.counted(report, *command, report)
+        failed = "|".join(re.escape(name) for name in counts.failures)
+        ask_again(counts, [*command, again, "-R", f"^({failed})$"], partial(stage.counted, again))
+        return counts
 
     return run
 
@@ -136,18 +82,49 @@ def lint(stage: Stage) -> Counts:
     return counts
 
 
+def set_up(stage: Stage, python: Python, venv: Path) -> bool:
+    # Stages that go on at the same time may share an environment.
+    with VENVS[venv]:
+        return stage.run("tools/venv.sh", python.executable, venv)
+
+
 def pytest(python: Python, venv: Path, *options: str, suffix: str = "") -> Callable[[Stage], Counts]:
     def run(stage: Stage) -> Counts:
-        if not stage.run("tools/venv.sh", python.executable, venv):
+        if not set_up(stage, python, venv):
             return failure(f"{python.name}: setting up {venv.name}")
-        cache = f"cache_dir=build/pytest/{python.slug}{suffix}"
-        command = [venv / "bin" / "python", "-m", "pytest", "--color=no", "-o", cache, *options]
-        report = LOGS / f"pytest-{python.slug}{suffix}.xml"
-        counts = counted(stage, report, *command, f"--junitxml={report}")
-        if any(COMPARATOR.search(name) for name in counts.failures):
-            again = LOGS / f"pytest-{python.slug}{suffix}-again.xml"
-            counts.settle(counted(stage, again, *command, "--last-failed", f"--junitxml={again}"))
+        cache = ROOT / "build" / "pytest" / f"{python.slug}{suffix}"
+        command: list[str | Path] = [venv / "bin" / "python", "-m", "pytest", "--color=no"]
+        command += ["-o", f"cache_dir={cache}"]
+        name = f"pytest-{python.slug}{suffix}"
+        report, again = LOGS / f"{name}.xml", LOGS / f"{name}-again.xml"
+        counts = stage.counted(report, *command, f"--junitxml={report}", *options)
+        last_failed = cache / "v" / "cache" / "lastfailed"
+        if last_failed.exists() and len(tests := json.loads(last_failed.read_text())) == counts.failed:
+            loops = [option for option in options if option.startswith("--")]
+            once_more = [*command, f"--junitxml={again}", *loops, *tests]
+            ask_again(counts, once_more, partial(stage.counted, again))
         return counts
+
+    return run
+
+
+def comparison(python: Python, venv: Path) -> Callable[[Stage], Counts]:
+    """The test bodies on the loops that ours are compared with.
+
+    asyncio and uvloop fail, hang or die now and then on busy machines, and spoil what comes after. That is no
+    finding of ours, so only what fails in a second session, too, counts; and both are kept out of the stages
+    that test csploop.
+    """
+
+    def run(stage: Stage) -> Counts:
+        session = pytest(python, venv, "--comparators=only", suffix="-comparators")
+        first = session(stage)
+        if not first.failed:
+            return first
+        second = session(stage)
+        for name in first.failures.keys() - second.failures.keys():
+            second.unsteady[name] = first.failures[name]
+        return second
 
     return run
 
@@ -171,7 +148,7 @@ def python_asan(stage: Stage) -> Counts:
     command = [sys.executable, "-m", "pytest", "--color=no", "--loops=csploop,csploop-uv", "--seconds=60"]
     # Here, and only here, the library in use is not the package's own.
     command += ["--deselect", "tests/python/test_ffi.py::test_library_beside_the_module_is_the_one_in_use"]
-    return counted(stage, report, *command, f"--junitxml={report}", "tests/python", env=env)
+    return stage.counted(report, *command, f"--junitxml={report}", "tests/python", env=env)
 
 
 def install(packages: str) -> bool:
@@ -183,16 +160,21 @@ def asyncio_suite(python: Python, venv: Path) -> Callable[[Stage], Counts]:
     """CPython's own tests of asyncio, with csploop as the loop."""
 
     def run(stage: Stage) -> Counts:
-        if not stage.run("tools/venv.sh", python.executable, venv):
+        if not set_up(stage, python, venv):
             return failure(f"{python.name}: setting up {venv.name}")
         if not stage.run(venv / "bin" / "python", "-c", "import test.test_asyncio"):
             reason = f"{python.name} came without its own tests (Debian: libpython{python.version}-testsuite)"
             print(f"    {reason}", flush=True)
             return Counts(skipped=1, reasons=Counter([reason]))
         report = LOGS / f"asyncio-suite-{python.slug}.xml"
+        again = LOGS / f"asyncio-suite-{python.slug}-again.xml"
         keep = ROOT / "build" / "asyncio-suite" / python.slug
         program = ROOT / "tests" / "asyncio_suite" / "run.py"
-        counts = counted(stage, report, venv / "bin" / "python", program, "--junit", report, "--keep", keep)
+        command: list[str | Path] = [venv / "bin" / "python", program, "--keep", keep, "--junit"]
+        counts = stage.counted(report, *command, report)
+        # As test.test_asyncio.test_streams.StreamTests.test_read, or test_streams if the process died.
+        modules = {re.sub(r"^test\.test_asyncio\.|\..*", "", name) for name in counts.failures}
+        ask_again(counts, [*command, again, *sorted(modules)], partial(stage.counted, again))
         # The last lines of the log say what ran on which loop, and what the list of the left out lacks.
         for line in stage.log.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith(("warning: ", python.implementation)):
@@ -237,7 +219,8 @@ def suite_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
 
 def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
     default, others = interpreters()
-    stages = [(default.name, pytest(default, ROOT / ".venv"))]
+    stages = [(default.name, pytest(default, ROOT / ".venv", "--comparators=without"))]
+    stages.append((f"{default.name}, comparators", comparison(default, ROOT / ".venv")))
     if default.implementation == "CPython":
         files = [f"tests/python/test_{name}.py" for name in INSIDE_TRIO.split()]
         inside = pytest(default, ROOT / ".venv", "--loops=csploop-trio", *files, suffix="-trio")
@@ -245,8 +228,8 @@ def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
     # The newest CPython: on PyPy the programs take minutes.
     newest = max((each for each in others if each.implementation == "CPython"), key=version_key, default=None)
     for python in others:
-        # The comparison with other loops has been made on the default interpreter.
-        options = ["--loops=csploop,csploop-uv"]
+        # The comparison with other loops is made on the default interpreter.
+        options = ["--comparators=without"]
         if python is not newest:
             options += ["tests/python", "tests/with_trio"]
             options += [f"tests/interop/{name}" for name in INTEROP_EVERYWHERE]
@@ -263,18 +246,32 @@ def version_key(python: Python) -> tuple[int, ...]:
 NATIVE = {"core": "dev", "asan": "asan", "ubsan": "ubsan", "tsan": "tsan"}
 
 
-def perform(stages: list[tuple[str, Callable[[Stage], Counts]]]) -> list[Result]:
-    results = []
-    for number, (name, run) in enumerate(stages, 1):
+def perform(stages: list[tuple[str, Callable[[Stage], Counts]]], jobs: int) -> list[Result]:
+    """Native stages use all processors, one after the other; then the others go on, `jobs` at a time."""
+
+    def one(number: int, name: str, run: Callable[[Stage], Counts]) -> Result:
         print(f"[{number}/{len(stages)}] {name} …", flush=True)
         stage = Stage(name)
         start = time.monotonic()
         counts = run(stage)
-        results.append(Result(name, time.monotonic() - start, counts))
-        print(f"    {counts} in {results[-1].seconds:.0f} s", flush=True)
-        if counts.failed:
-            stage.show_end()
-    return results
+        result = Result(name, time.monotonic() - start, counts)
+        with showing:
+            print(f"    {name}: {counts} in {result.seconds:.0f} s", flush=True)
+            if counts.failed:
+                stage.show_end()
+        return result
+
+    showing = threading.Lock()
+    numbered = [(number, name, run) for number, (name, run) in enumerate(stages, 1)]
+    results = [one(*each) for each in numbered if each[1] in NATIVE]
+    with ThreadPoolExecutor(jobs) as pool:
+        others = [pool.submit(one, *each) for each in numbered if each[1] not in NATIVE]
+        try:
+            return results + [each.result() for each in others]
+        except BaseException:  # Ctrl-C, above all: let nothing go on behind our back
+            pool.shutdown(wait=False, cancel_futures=True)
+            Stage.stop_all()
+            raise
 
 
 def summarise(results: list[Result]) -> Counts:
@@ -290,11 +287,15 @@ def summarise(results: list[Result]) -> Counts:
         print("\nskipped:")
         for reason, times in total.reasons.most_common():
             print(f"  {times:>4} × {' '.join(reason.split())[:150]}")
-    if total.failures:
-        print("\nfailed:")
+    for title, kept in (
+        ("unsteady (failed, but not when asked again; worth mending all the same)", "unsteady"),
+        ("failed", "failures"),
+    ):
+        if getattr(total, kept):
+            print(f"\n{title}:")
         for result in results:
-            for name in result.counts.failures:
-                print(f"  {result.stage}: {name}")
+            for name, why in getattr(result.counts, kept).items():
+                print(f"  {result.stage}: {name}\n      {why[:300]}")
     print()
     return total
 
@@ -309,7 +310,17 @@ def main() -> int:
         metavar="STAGE",
         help="core, asan, ubsan, tsan, lint, python, suite (none: all of these); python-asan, by hand only",
     )
-    names = parser.parse_args().stages or [*NATIVE, "lint", "python", "suite"]
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=max(1, min(4, os.cpu_count() or 1)),
+        metavar="N",
+        help="how many Python stages go on at a time (default: one a processor, at most four)",
+    )
+    options = parser.parse_args()
+    if options.jobs < 1:
+        parser.error("--jobs: at least one")
+    names = options.stages or [*NATIVE, "lint", "python", "suite"]
     stages: list[tuple[str, Callable[[Stage], Counts]]] = []
     for name in names:
         if name in NATIVE:
@@ -324,7 +335,7 @@ def main() -> int:
             stages += suite_stages()
         else:
             parser.error(f"there is no stage {name!r}")
-    total = summarise(perform(stages))
+    total = summarise(perform(stages, options.jobs))
     print(total)
     return 1 if total.failed else 0
 

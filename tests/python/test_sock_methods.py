@@ -166,19 +166,22 @@ async def test_connecting_to_nobody_is_refused(loop):
 async def test_the_future_of_a_failed_connect_is_in_no_cycle(loop):
     # Who has turned the collector off wants it gone with the last who knows it.
     def refused():
-        futures = [each for each in gc.get_objects() if isinstance(each, asyncio.Future) and each.done()]
-        return [each for each in futures if not each.cancelled() and each.exception() is not None]
+        ours = (each for each in gc.get_objects() if type(each) is asyncio.Future and each.get_loop() is loop)
+        return [each for each in ours if each.done() and isinstance(each.exception(), ConnectionRefusedError)]
 
     gc.collect()
     gc.disable()
     try:
         with socket.socket() as sock:
             sock.setblocking(False)
-            with contextlib.suppress(ConnectionRefusedError):
+            try:
                 await loop.sock_connect(sock, ("127.0.0.1", closed_port()))
-                pytest.fail("somebody listens")
+            except ConnectionRefusedError:
+                connected = False
+            else:
+                connected = True
         await asyncio.sleep(0)  # the callback that woke this task has it as an argument
-        assert refused() == []
+        assert not connected and refused() == []
     finally:
         gc.enable()
 

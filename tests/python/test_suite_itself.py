@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import pathlib
+import signal
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -47,6 +51,46 @@ def test_nobody_waits_by_time_sleep(path):
 def test_ours_are_never_left_out_by_default():
     names = [kind.name for kind in choose(None)]
     assert "csploop" in names and "csploop-uv" in names
+
+
+def test_comparators_can_be_left_out_or_left_alone():
+    ours, others = ([kind.name for kind in choose(None, which)] for which in ("without", "only"))
+    assert "csploop" in ours and "asyncio" in others
+    assert sorted(ours + others) == sorted(kind.name for kind in choose(None, "with"))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="there are no timer signals")
+def test_a_bound_that_runs_out_between_two_phases_does_not_end_the_session(tmp_path):
+    # The report of a failure is pytest's own work, and may take longer than what the bound has left.
+    (tmp_path / "slow_reports.py").write_text(
+        "import signal\n"
+        "def pytest_runtest_logreport(report):\n"
+        "    bound = signal.getsignal(signal.SIGALRM)\n"
+        "    if report.when == 'call' and 'first' in report.nodeid:\n"
+        "        bound(signal.SIGALRM, None)\n"
+    )
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n"
+        "@pytest.mark.timeout(10, method='signal')\n"
+        "def test_first():\n"
+        "    pass\n"
+        "def test_second():\n"
+        "    pass\n"
+    )
+    command = [sys.executable, "-m", "pytest", "--color=no", "-rA", "--rootdir", tmp_path]
+    plugins = ["-p", "conftest", "-p", "slow_reports", "-p", "no:cacheprovider", "-p", "no:asyncio"]
+    run = subprocess.run(
+        [*command, *plugins, tmp_path],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(tmp_path)])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=15,
+        check=False,
+    )
+    assert "INTERNALERROR" not in run.stdout
+    assert "PASSED test_it.py::test_second" in run.stdout, run.stdout
 
 
 def test_an_unknown_loop_is_refused():

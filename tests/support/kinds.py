@@ -63,14 +63,17 @@ KINDS = {
 }
 
 
-def choose(text: str | None) -> list[Kind]:
-    """The kinds to run: those that --loops names, else ours and every comparator that is installed.
+def choose(text: str | None, comparators: str = "with") -> list[Kind]:
+    """The kinds to run: those that --loops names, else ours and those to compare with as --comparators says.
 
-    Ours are never left out by default: a csploop that cannot be imported must fail, not vanish.
+    Ours are not left out for being absent: a csploop that cannot be imported must fail, not vanish.
     """
     if text:
         unknown = [name for name in text.split(",") if name not in KINDS]
         if unknown:
             raise ValueError(f"--loops: unknown {', '.join(unknown)}; known are {', '.join(KINDS)}")
         return [KINDS[name] for name in text.split(",")]
-    return [kind for kind in KINDS.values() if not kind.only_by_name and (kind.ours or kind.installed)]
+    kinds = [kind for kind in KINDS.values() if not kind.only_by_name]
+    ours = [kind for kind in kinds if kind.ours]
+    others = [kind for kind in kinds if not kind.ours and kind.installed]
+    return {"with": ours + others, "without": ours, "only": others}[comparators]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 import struct
 from collections.abc import Iterator
@@ -16,10 +17,16 @@ TIMEOUT = 15  # seconds until a peer gives up; only a failing test gets there
 
 
 def closed_port() -> int:
-    """A TCP port on loopback where nobody listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A TCP port on loopback where nobody listens.
+
+    It is below those that systems give away by themselves: of these, one could be another program's a moment
+    later, or the very one that the connecting socket gets, which then talks to itself.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 def tcp_pair(family: int = socket.AF_INET) -> tuple[socket.socket, socket.socket]:
