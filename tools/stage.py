@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "logs"
 TAIL = 60
 # Well above what two slow cores need; a stage that takes longer hangs.
-STAGE_SECONDS = 1500
+STAGE_SECONDS = 2400
 # What fails is asked again if it is not much. A test that passes then, so many times in a row, is unsteady:
 # the summary names it, and it is worth mending, but on a busy machine the bound of any test may run out once.
 UNSTEADY_AT_MOST = 3
