@@ -15,9 +15,12 @@
  * Callbacks: (fn, arg); where fn is NULL the completion goes to the batch with
  *   arg as its token. Callbacks run in record order inside a turn. No order is
  *   promised between callbacks and records of one turn.
- *   A callback must not throw or longjmp.
+ *   A callback must not longjmp out, and must not throw: an exception that
+ *   leaves it ends the process where it was thrown (std::terminate). The
+ *   owners in csploop/csploop.hpp bring exceptions home to run and turn.
  * Ownership: each pointer parameter is only read during the call unless its
- *   function says otherwise.
+ *   function says otherwise. A csploop_id *out receives the id of what was
+ *   made, on success only; it may be NULL.
  * Versions: the library follows semantic versioning; SONAME changes with the
  *   first incompatible change. Structs begin with their size and only grow.
  */
@@ -41,10 +44,11 @@ CSPLOOP_BEGIN_DECLS
 enum csploop_header_version { CSPLOOP_VERSION_MAJOR = 0, CSPLOOP_VERSION_MINOR = 1, CSPLOOP_VERSION_PATCH = 0 };
 
 /* The library's version: major * 1000000 + minor * 1000 + patch.
- *   Thread: any-thread, signal-safe. Since 0.1. */
+ *   Thread: any-thread, signal-safe. Errors: none. Since 0.1. */
 CSPLOOP_API int csploop_version(void);
 
-/* The library's version as text, "0.1.0". Static. Thread: any-thread, signal-safe. Since 0.1. */
+/* The library's version as text.
+ *   Returns: a static string, "0.1.0". Thread: any-thread, signal-safe. Errors: none. Since 0.1. */
 CSPLOOP_API const char *csploop_version_string(void);
 
 CSPLOOP_END_DECLS

@@ -6,7 +6,7 @@
  *
  * Memory: csploop_bridge_new gives one reference to the handle; every
  * producer should hold one. The handle outlives its loop: pushes into it then
- * return ECLOSED.
+ * return ECLOSED. It keeps the loop's memory, but does not keep the loop open.
  */
 #ifndef CSPLOOP_BRIDGE_H
 #define CSPLOOP_BRIDGE_H
@@ -19,7 +19,7 @@ typedef struct csploop_bridge csploop_bridge_t;
 
 /* What a push into a full bridge does. */
 enum csploop_bridge_policy {
-    CSPLOOP_BRIDGE_BLOCK = 0,      /* waits for room; on the loop's own thread: EDEADLK */
+    CSPLOOP_BRIDGE_BLOCK = 0,      /* waits for room; on the thread that has the loop attached: EDEADLK */
     CSPLOOP_BRIDGE_FAIL = 1,       /* returns EAGAIN */
     CSPLOOP_BRIDGE_DROP_OLDEST = 2 /* makes room; what it drops is counted */
 };
@@ -53,10 +53,10 @@ CSPLOOP_API CSPLOOP_MUST_CHECK int csploop_bridge_new(csploop_t *loop, csploop_b
                                                       const csploop_bridge_options *options, csploop_fn fn, void *arg);
 
 /* Puts one item in.
- *   data, length: copied; length is record_size for a bridge of records.
+ *   data, length: so many bytes are copied; length is record_size for a bridge of records.
  *   Returns: 0. Thread: any-thread.
- *   Errors: EINVAL (NULL, wrong length), EAGAIN (full, policy FAIL), EDEADLK
- *   (full, policy BLOCK, on the loop's thread), ECLOSED, ECHILD, ENOMEM. Since 0.1. */
+ *   Errors: EINVAL (NULL, wrong length), EAGAIN (full, policy FAIL), EDEADLK (full, policy BLOCK,
+ *   on the thread that has the loop attached), ECLOSED, ECHILD, ENOMEM. Since 0.1. */
 CSPLOOP_API int csploop_bridge_push(csploop_bridge_t *bridge, const void *data, size_t length);
 
 /* Puts many records in at once, in their order and as cheaply as a copy: the
@@ -74,6 +74,7 @@ CSPLOOP_API int csploop_bridge_push_many(csploop_bridge_t *bridge, uint32_t *out
 /* Copies items out, oldest first. Records lie end to end; byte strings each
  * follow a uint32_t with their length, unaligned.
  *   out_items, out_bytes: how many items and bytes were copied; either may be NULL.
+ *   buffer: where they go. What a closed loop has left inside can still be drained.
  *   Returns: 0, also when the bridge is empty; EMSGSIZE when not even the
  *   next item fits (out_bytes is then what it needs), and nothing is taken.
  *   Thread: loop-thread. Errors: EINVAL, EMSGSIZE, ETHREAD, ECHILD. Since 0.1. */
@@ -85,19 +86,22 @@ CSPLOOP_API int csploop_bridge_drain(csploop_bridge_t *bridge, uint32_t *out_ite
  *   Thread: any-thread. Errors: EINVAL, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_bridge_close(csploop_bridge_t *bridge);
 
-/* Reads the counters; each is exact, together they are a moment's blur.
- *   Thread: any-thread. Errors: EINVAL. Since 0.1. */
+/* Reads the counters; each is exact, together they are a moment's blur. Goes on
+ * when the loop is closed, and in a forked child (they stand still there).
+ *   out: its size is set by the caller; as many bytes are filled in. Thread: any-thread.
+ *   Errors: EINVAL. Since 0.1. */
 CSPLOOP_API int csploop_bridge_stats(const csploop_bridge_t *bridge, csploop_bridge_counts *out);
 
-/* The id that the bridge's records carry. Thread: any-thread.
- *   Returns: the id, 0 for NULL. Since 0.1. */
+/* The id that the bridge's records carry.
+ *   Returns: the id, 0 for NULL. Thread: any-thread. Errors: none. Since 0.1. */
 CSPLOOP_API csploop_id csploop_bridge_id(const csploop_bridge_t *bridge);
 
-/* One more reference. Thread: any-thread. Returns: bridge (NULL for NULL). Since 0.1. */
+/* One more reference. Thread: any-thread. Errors: none. Returns: bridge (NULL for NULL). Since 0.1. */
 CSPLOOP_API csploop_bridge_t *csploop_bridge_ref(csploop_bridge_t *bridge);
 
 /* Drops a reference; when the last one goes while the loop is open, the
- * bridge closes, and what nobody can drain any more is dropped. NULL is allowed. Thread: any-thread. Returns: NULL. Since 0.1. */
+ * bridge closes, and what nobody can drain any more is dropped. NULL is allowed.
+ *   Thread: any-thread. Errors: none. Returns: NULL. Since 0.1. */
 CSPLOOP_API csploop_bridge_t *csploop_bridge_unref(csploop_bridge_t *bridge);
 
 CSPLOOP_END_DECLS

@@ -64,11 +64,11 @@ enum csploop_error {
 /* A sentence for an error code, for people. Codes from the system that the
  * list does not hold get the system's own text.
  *   Thread: any-thread, signal-safe only for codes in the list.
- *   Returns: a static string, never NULL; not to be freed. Since 0.1. */
+ *   Errors: none. Returns: a static string, never NULL; not to be freed. Since 0.1. */
 CSPLOOP_API const char *csploop_strerror(int code);
 
 /* The name of an error code without its prefix ("EINVAL"), or "EUNKNOWN".
- *   Thread: any-thread, signal-safe. Returns: a static string. Since 0.1. */
+ *   Thread: any-thread, signal-safe. Errors: none. Returns: a static string. Since 0.1. */
 CSPLOOP_API const char *csploop_error_name(int code);
 
 CSPLOOP_END_DECLS

@@ -14,9 +14,12 @@
  *              turn or run v      |  returns
  *                       inside a turn
  *
- * Fork: in a child process only csploop_close, csploop_ref and csploop_unref
- * work on a loop made by the parent, and they leave the parent's loop alone;
- * everything else returns CSPLOOP_ECHILD.
+ * Fork: in a child process csploop_close, csploop_ref, csploop_unref and their
+ * like for bridges work on a loop made by the parent, and they leave the
+ * parent's loop alone. What only reads goes on, too, and tells what was so at
+ * the fork: csploop_now, csploop_poller_kind, csploop_slab, csploop_udp_sender,
+ * csploop_bridge_id and csploop_bridge_stats. So a callback that forks can
+ * still use its record in the child. Everything else returns CSPLOOP_ECHILD.
  */
 #ifndef CSPLOOP_LOOP_H
 #define CSPLOOP_LOOP_H
@@ -37,17 +40,19 @@ CSPLOOP_API CSPLOOP_MUST_CHECK int csploop_new(csploop_t **out, const csploop_op
  * producers return CSPLOOP_ECLOSED). No callback runs. By-reference writes
  * still open end silently: their memory is the caller's again on return.
  * Adopted fds that were to be kept (CSPLOOP_ADOPT_KEEP_FD) stay open.
+ * In a forked child nothing is sent and the parent's loop is left alone.
  * Closing a closed loop returns 0.
- *   Thread: loop-thread, idle-only. Errors: EINVAL, ETHREAD, EBUSY. Since 0.1. */
+ *   Thread: loop-thread, idle-only. Errors: EINVAL, ETHREAD, EBUSY, ENOMEM. Since 0.1. */
 CSPLOOP_API int csploop_close(csploop_t *loop);
 
-/* Takes one more reference. Thread: any-thread.
+/* Takes one more reference. Thread: any-thread. Errors: none.
  *   Returns: loop (NULL for NULL). Since 0.1. */
 CSPLOOP_API csploop_t *csploop_ref(csploop_t *loop);
 
 /* Drops a reference; the last one frees the handle (closing the loop first if
- * nobody did). NULL is allowed. Thread: any-thread; the last reference of a
- * loop that is still open: loop-thread.
+ * nobody did; references to its bridges do not count). NULL is allowed.
+ *   Thread: any-thread; the last reference of a loop that is still open:
+ *   loop-thread. Errors: none.
  *   Returns: NULL, so that `loop = csploop_unref(loop)` leaves nothing dangling. Since 0.1. */
 CSPLOOP_API csploop_t *csploop_unref(csploop_t *loop);
 
@@ -56,8 +61,8 @@ CSPLOOP_API csploop_t *csploop_unref(csploop_t *loop);
  *   Thread: any-thread. Errors: EINVAL, EBUSY (another thread has it), ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_attach(csploop_t *loop);
 
-/* Undoes one csploop_attach.
- *   Thread: loop-thread, idle-only. Errors: EINVAL, ETHREAD, EBUSY. Since 0.1. */
+/* Undoes one csploop_attach. For a closed loop there is nothing to undo: 0.
+ *   Thread: loop-thread, idle-only. Errors: EINVAL, ETHREAD, EBUSY, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_detach(csploop_t *loop);
 
 enum csploop_run_mode {
@@ -120,12 +125,14 @@ CSPLOOP_API int csploop_backend_fd(const csploop_t *loop);
  *   Thread: loop-thread. Errors: EINVAL, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_next_deadline(csploop_t *loop, int64_t *out);
 
-/* Which poller the loop runs on: enum csploop_poller, never DEFAULT.
+/* Which poller the loop runs on: enum csploop_poller, never DEFAULT. Of a
+ * closed loop and in a forked child as before.
  *   Thread: any-thread. Errors: EINVAL. Since 0.1. */
 CSPLOOP_API int csploop_poller_kind(const csploop_t *loop);
 
-/* Bytes of heap that the loop holds in the core, slabs included.
- *   Thread: loop-thread. Errors: EINVAL, ETHREAD. Since 0.1. */
+/* Bytes of heap that the loop holds in the core, slabs included; a closed
+ * loop still holds its handle.
+ *   Thread: loop-thread. Errors: EINVAL, ETHREAD, ECHILD. Since 0.1. */
 CSPLOOP_API int64_t csploop_heap_bytes(const csploop_t *loop);
 
 CSPLOOP_END_DECLS

@@ -96,7 +96,9 @@ CSPLOOP_API int csploop_unix_connect(csploop_t *loop, csploop_id *out, const cha
 CSPLOOP_API int csploop_stream_adopt(csploop_t *loop, csploop_id *out, int fd, const csploop_stream_options *options,
                                      csploop_fn fn, void *arg);
 
-/* Sends this stream's (or listener's) records from now on to (fn, arg).
+/* Sends this stream's (or listener's) records from now on to (fn, arg), those
+ * too that have completed already and are not delivered yet; WRITTEN goes to
+ * its own.
  *   Thread: loop-thread. Errors: EINVAL, EBADID, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_stream_set_handler(csploop_t *loop, csploop_id id, csploop_fn fn, void *arg);
 
@@ -108,23 +110,27 @@ CSPLOOP_API int csploop_stream_read_start(csploop_t *loop, csploop_id id, int mo
 /* Stops reading. Callbacks see no READ afterwards: one that is waiting in
  * the present turn is kept back and comes first after the next read_start.
  * A batch that has been handed out is the host's to hold back.
- *   Thread: loop-thread. Errors: as read_start. Since 0.1. */
+ *   Thread: loop-thread. Errors: as csploop_stream_read_start. Since 0.1. */
 CSPLOOP_API int csploop_stream_read_stop(csploop_t *loop, csploop_id id);
 
 /* Reads at once into the caller's buffer; for streams in mode READ_READY.
+ *   buffer: up to length bytes go there; length is at least 1.
  *   Returns: bytes read, 0 at end of file (an EOF record follows too).
- *   Thread: loop-thread. Errors: EINVAL, EBADID, EAGAIN, ECONNRESET and its
+ *   Thread: loop-thread. Errors: EINVAL, EBADID, ENOTCONN (connecting, or
+ *   broken), EAGAIN, ECONNRESET and its
  *   kin (an ERROR record follows too), ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int64_t csploop_stream_read_into(csploop_t *loop, csploop_id id, void *buffer, size_t length);
 
 /* The read slab, into which READ records point: for callbacks, which have no
  * batch to find it in.
  *   out_size: receives its bytes; may be NULL. The bytes of a record stay
- *   valid until the next turn; the slab is the loop's. Thread: loop-thread.
- *   Returns: its start; NULL before the first stream, and for NULL. Since 0.1. */
+ *   valid until the next turn, in a forked child until it closes the loop;
+ *   the slab is the loop's. Thread: loop-thread. Errors: none.
+ *   Returns: its start; NULL before the first stream, after closing, and for NULL. Since 0.1. */
 CSPLOOP_API const void *csploop_slab(const csploop_t *loop, uint64_t *out_size);
 
-/* Writes bytes; they are copied before the call returns.
+/* Writes bytes.
+ *   data: copied before the call returns.
  *   Returns: 0: accepted. Thread: loop-thread.
  *   Errors: EINVAL, EBADID, EPIPE (broken, shut down or closing), ENOMEM, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_stream_write(csploop_t *loop, csploop_id id, const void *data, size_t length);

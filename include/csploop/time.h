@@ -11,8 +11,8 @@
 
 CSPLOOP_BEGIN_DECLS
 
-/* The loop's time now, in ns. Thread: any-thread.
- *   Errors: EINVAL. Since 0.1. */
+/* The loop's time now, in ns. Of a closed loop and in a forked child, too.
+ *   Thread: any-thread. Errors: EINVAL. Since 0.1. */
 CSPLOOP_API int64_t csploop_now(const csploop_t *loop);
 
 /* Moves a simulated clock. Timers that become due fire in the next turn.

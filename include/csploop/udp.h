@@ -80,8 +80,8 @@ CSPLOOP_API int csploop_udp_read_start(csploop_t *loop, csploop_id id);
 CSPLOOP_API int csploop_udp_read_stop(csploop_t *loop, csploop_id id);
 
 /* Who sent the datagram of a RECV record: a struct sockaddr.
- *   out_length: receives its bytes; may be NULL. Valid until the next turn; the
- *   slab is the loop's. Thread: loop-thread.
+ *   out_length: receives its bytes; may be NULL. Valid as long as the record's
+ *   own bytes: until the next turn. Thread: loop-thread. Errors: none.
  *   Returns: NULL for an unnamed sender, for other records, and for NULL. Since 0.1. */
 CSPLOOP_API const void *csploop_udp_sender(const csploop_t *loop, const csploop_record *record, uint32_t *out_length);
 
@@ -91,15 +91,15 @@ CSPLOOP_API const void *csploop_udp_sender(const csploop_t *loop, const csploop_
  *   Errors: EINVAL, EAFNOSUPPORT (not a literal address), ENOBUFS, ENOMEM. Since 0.1. */
 CSPLOOP_API int csploop_udp_address(void *out, size_t room, const char *host, int port);
 
-/* Sends one datagram to the peer of a connected socket; it is copied before
- * the call returns. An empty one is sent, too.
+/* Sends one datagram to the peer of a connected socket. An empty one is sent,
+ * too. What the network refuses comes as DATAGRAM_ERROR.
+ *   data: length bytes, copied before the call returns.
  *   Returns: 0: accepted. Thread: loop-thread.
- *   Errors: EINVAL, EBADID, EPIPE (closing), ENOMEM, ETHREAD, ECLOSED, ECHILD;
- *   what the network refuses comes as DATAGRAM_ERROR. Since 0.1. */
+ *   Errors: EINVAL, EBADID, EPIPE (closing), ENOMEM, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_udp_send(csploop_t *loop, csploop_id id, const void *data, size_t length);
 
 /* Sends one datagram to an address, a struct sockaddr of address_length bytes
- * (1 to 128). Like csploop_udp_send otherwise.
+ * (1 to 128), which is copied as data is. Like csploop_udp_send otherwise.
  *   Thread: loop-thread. Errors: as csploop_udp_send. Since 0.1. */
 CSPLOOP_API int csploop_udp_send_to(csploop_t *loop, csploop_id id, const void *data, size_t length,
                                     const void *address, size_t address_length);

@@ -1,5 +1,6 @@
 // csploop_run in its modes, and csploop_stop.
 #include "support/harness.hpp"
+#include "support/signals.hpp"
 #include "support/sockets.hpp"
 
 #include <atomic>
@@ -102,21 +103,15 @@ TEST_P(Run, StopFromASignalHandlerEndsTheWait) {
     struct sigaction action = {}, before = {};
     action.sa_handler = [](int) { csploop_stop(signalled_loop); };
     sigaction(SIGUSR1, &action, &before);
-    const pthread_t self = pthread_self();
-    std::atomic<bool> running{false};
-    csploop_fn say = [](csploop_t *, const csploop_record *, void *arg) {
-        auto *flag = static_cast<std::atomic<bool> *>(arg);
-        *flag = true;
-        flag->notify_all();
+    // The first turn of the run sends it, so that it arrives while the run goes on.
+    std::optional<SignalTo> sender;
+    csploop_fn send = [](csploop_t *, const csploop_record *, void *arg) {
+        static_cast<std::optional<SignalTo> *>(arg)->emplace(pthread_self(), SIGUSR1);
     };
-    ASSERT_EQ(csploop_call_soon(loop, nullptr, say, &running), 0);
-    std::thread sender([&] {
-        running.wait(false);
-        pthread_kill(self, SIGUSR1);
-    });
+    ASSERT_EQ(csploop_call_soon(loop, nullptr, send, &sender), 0);
     waiting_for = "stop from a signal handler";
     EXPECT_EQ(csploop_run(loop, CSPLOOP_RUN_FOREVER), 0);
-    sender.join();
+    sender.reset();
     sigaction(SIGUSR1, &before, nullptr);
     signalled_loop = nullptr;
 }

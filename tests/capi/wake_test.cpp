@@ -1,5 +1,6 @@
 // csploop_wake, and what a sleeping loop must never miss.
 #include "support/harness.hpp"
+#include "support/signals.hpp"
 
 #include <atomic>
 #include <pthread.h>
@@ -40,11 +41,6 @@ csploop_t *signalled_loop = nullptr;
 }
 
 TEST_P(Wake, FromASignalHandlerEndsTheWait) {
-#ifdef __SANITIZE_THREAD__
-    // Seen to hang once in very many runs, and in no other build.
-    if (GetParam() == CSPLOOP_POLLER_UV)
-        GTEST_SKIP() << "ThreadSanitizer holds signal handlers back, and libuv goes on waiting after a signal";
-#endif
     signalled_loop = loop;
     struct sigaction action = {}, before = {};
     action.sa_handler = [](int) { csploop_wake(signalled_loop); };
@@ -52,10 +48,11 @@ TEST_P(Wake, FromASignalHandlerEndsTheWait) {
     sigaction(SIGUSR1, &action, &before);
     const pthread_t self = pthread_self();
     for (int i = 0; i < 20; ++i) {
-        std::thread sender([&] { pthread_kill(self, SIGUSR1); });
-        waiting_for = "a signal handler's wake";
-        EXPECT_EQ(h.turn(-1), 0);
-        sender.join();
+        {
+            const SignalTo sender(self, SIGUSR1);
+            waiting_for = "a signal handler's wake";
+            EXPECT_EQ(h.turn(-1), 0);
+        }
         h.turn(0);
     }
     sigaction(SIGUSR1, &before, nullptr);
