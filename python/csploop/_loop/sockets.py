@@ -49,11 +49,15 @@ class SocketWatch:
         self.writers: deque[Any] = deque()
 
     def _on_record(self, kind: int, events: int, offset: int) -> None:
-        if events & READ or events < 0:
-            self.attempt(self.readers)
-        if events & WRITE or events < 0:
-            self.attempt(self.writers)
-        self.rearm()
+        try:
+            if events & READ or events < 0:
+                self.attempt(self.readers)
+            if events & WRITE or events < 0:
+                self.attempt(self.writers)
+            self.rearm()
+        except (SystemExit, KeyboardInterrupt):
+            self.loop.call_soon(self._on_record, kind, events, offset)  # an edge does not come again
+            raise
 
     def rearm(self) -> None:
         """Asks for the next edge, where the poller wants to be asked."""
