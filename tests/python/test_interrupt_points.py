@@ -83,8 +83,9 @@ class Points:
             before = self.frames[frame]
             code, here = frame.f_code.co_code, frame.f_lasti
             name = dis.opname[code[before]]
+            called = name.startswith("CALL") and "INTRINSIC" not in name
             self.frames[frame] = here
-            if here == before or name.startswith("CALL") or (here < before and "JUMP" in name):
+            if here == before or called or (here < before and "JUMP" in name):
                 self.point(frame)
         elif event == "return":
             self.frames.pop(frame, None)
@@ -275,6 +276,7 @@ def trial(number, debug):
     scene = Scene(loop)
     points = Points(number)
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # 3.12 looks for such frames when the tracing begins
     sys.settrace(points)
     try:
         scene.run()
