@@ -208,8 +208,10 @@ class ServingMixin(LoopState):
             listener.open = False
             # Now, not with the next turn: the descriptor is closed below.
             check(self._lib.csploop_stream_close(self._core, listener.id, CLOSE_ABORT))
-        self._remove_unix_path(sock)
-        sock.close()
+        try:
+            self._remove_unix_path(sock)
+        finally:
+            sock.close()
 
     def _adopt(self, transport: StreamTransport, fd: int, nodelay: bool) -> int:
         """Gives a connected socket's descriptor to the core; returns the stream's id."""

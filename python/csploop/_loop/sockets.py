@@ -100,12 +100,13 @@ class SocketWatch:
 
 
 class SocketsMixin(LoopState):
-    async def sock_recv(self, sock: socket.socket, nbytes: int) -> bytes:
+    # The names of arguments are those of asyncio's selector loop; the abstract class has another here.
+    async def sock_recv(self, sock: socket.socket, n: int) -> bytes:
         self._check_socket(sock)
         try:
-            return sock.recv(nbytes)
+            return sock.recv(n)
         except WOULD_BLOCK:
-            result: bytes = await self._wait(sock, READ, lambda: sock.recv(nbytes))
+            result: bytes = await self._wait(sock, READ, lambda: sock.recv(n))
             return result
 
     async def sock_recv_into(self, sock: socket.socket, buf: Any) -> int:
