@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import contextlib
+import dis
 import inspect
 import sys
 from asyncio import base_events, coroutines, format_helpers, tasks
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Callable
 if TYPE_CHECKING:
     import socket
     import ssl
+    from types import TracebackType
 
 __all__ = [
     "BaseExceptionGroup",
@@ -32,6 +34,7 @@ __all__ = [
     "current_task",
     "detach_client",
     "format_callback",
+    "has_begun",
     "hide_policy_loop",
     "is_coroutine_callable",
     "make_server",
@@ -158,6 +161,19 @@ def is_coroutine_callable(callback: object) -> bool:
         return True
     marker = getattr(callback, "_is_coroutine", None)
     return marker is not None and marker is getattr(coroutines, "_is_coroutine", None)
+
+
+def has_begun(traceback: TracebackType | None) -> bool:
+    """Whether the function that this frame called had begun when the exception of a signal came.
+
+    It may come at a function's very beginning: from 3.11 on at the instruction RESUME.
+    """
+    called = None if traceback is None else traceback.tb_next
+    if called is None:
+        return True
+    code = called.tb_frame.f_code
+    resume = next((each.offset for each in dis.get_instructions(code) if each.opname == "RESUME"), 0)
+    return called.tb_lasti > resume
 
 
 current_task = tasks.current_task

@@ -146,6 +146,7 @@ def test_other_base_exceptions_are_reported_and_the_run_goes_on(loop, reports):
     assert isinstance(reports.take()["exception"], Odd)
 
 
+@pytest.mark.ours("a signal that comes just before asyncio's loop blocks is not seen until it wakes")
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs pthread_kill to aim a signal")
 def test_a_signal_reaches_its_handler_while_the_loop_waits(loop):
     seen = []

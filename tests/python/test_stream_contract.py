@@ -108,6 +108,38 @@ async def test_a_write_after_close_goes_nowhere(loop, family):
     peer.close()
 
 
+@pytest.mark.parametrize("marks", [None, 0, 1 << 30], ids=["usual", "paused", "never_paused"])
+async def test_a_write_after_close_follows_bytes_that_are_not_sent_yet(loop, family, marks):
+    transport, recorder, peer = await adopt(loop, Recorder, family)
+    transport.set_write_buffer_limits(marks)
+    payload = b"x" * (16 << 20)
+    transport.write(payload)
+    assert transport.get_write_buffer_size() > 0
+    transport.close()
+    assert transport.is_closing()
+    transport.write(b"in the same turn")
+    await asyncio.sleep(0)
+    transport.writelines([b", and ", b"in another"])
+    assert transport.get_write_buffer_size() > 0
+    expected = payload + b"in the same turn, and in another"
+    assert await peer.recv_end() == expected
+    await recorder.until_lost()
+    assert recorder.error is None
+    peer.close()
+
+
+async def test_abort_ends_a_close_that_cannot_get_rid_of_its_bytes(loop, family):
+    transport, recorder, peer = await adopt(loop, Recorder, family)
+    transport.write(b"x" * (16 << 20))
+    transport.close()
+    await asyncio.sleep(0)
+    assert "lost" not in recorder.events
+    transport.abort()
+    await recorder.until_lost()
+    assert recorder.error is None
+    peer.close()
+
+
 async def test_half_close_of_ours_leaves_reading_open(loop, family):
     transport, recorder, peer = await adopt(loop, Recorder, family)
     assert transport.can_write_eof()

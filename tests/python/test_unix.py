@@ -50,6 +50,21 @@ async def test_it_serves_on_a_path_of_any_type(loop, path, convert):
     await end(server)
 
 
+@pytest.mark.ours("asyncio looks whether an old socket is in the way before it binds")
+@pytest.mark.parametrize("cleanup", [False, True])
+async def test_a_path_that_is_free_needs_no_os_stat(loop, path, monkeypatch, cleanup):
+    # Tests of others forbid it on the loop's thread, but for where asyncio has it.
+    monkeypatch.setattr(os, "stat", None)
+    server = await loop.create_unix_server(Echo, path, cleanup_socket=cleanup)
+    transport, recorder = await loop.create_unix_connection(Recorder, path)
+    transport.close()
+    await recorder.until_lost()
+    await end(server)
+    assert not server.sockets
+    monkeypatch.undo()
+    assert os.path.exists(path) is not cleanup
+
+
 async def test_connecting_to_a_path(loop, path):
     server = await loop.create_unix_server(Echo, path)
     transport, recorder = await loop.create_unix_connection(Recorder, path)

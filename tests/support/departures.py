@@ -40,6 +40,9 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_call_soon.py::test_stop_lets_the_present_turn_finish_but_not_the_next": {"uvloop": _STOP_LATE},
     "test_connect.py::test_all_errors_gives_a_group": {"uvloop": "has no such option"},
     "test_connect.py::test_happy_eyeballs_finds_the_address_that_answers": {"uvloop": "has no such options"},
+    "test_stream_contract.py::test_a_write_after_close_follows_bytes_that_are_not_sent_yet": {
+        "uvloop": LEAVES + _WRITE_AFTER_CLOSE
+    },
     "test_bad_peers.py::test_many_writes_after_the_loss_warn_but_do_not_fail": {"uvloop": _WRITE_AFTER_CLOSE},
     "test_buffered_protocol.py::test_an_error_in_get_buffer_is_reported": {"uvloop": _ERROR_KEEPS},
     "test_closed_loop.py::test_each_call_does_what_it_does_on_asyncio[stop]": {

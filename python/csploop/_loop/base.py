@@ -84,6 +84,7 @@ class Loop(
         self._slow = True
         self._close_signal_gate()
         self._unfinished = None
+        self._put_back.clear()
         for table in (
             self._owners,
             self._streams,

@@ -113,7 +113,7 @@ class ConnectingMixin(LoopState):
             name = sock.getsockname()
             if _is_named(name):
                 with contextlib.suppress(FileNotFoundError):  # removed already: nothing to clean up
-                    self._unix_paths[sock] = (name, os.stat(name).st_ino)
+                    self._unix_paths[sock] = (name, os.lstat(name).st_ino)
         sock.setblocking(False)
         server = make_server(
             self, [sock], protocol_factory, ssl, backlog, ssl_handshake_timeout, ssl_shutdown_timeout
@@ -126,9 +126,13 @@ class ConnectingMixin(LoopState):
     def _bind_unix(self, path: Any) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            if _is_named(path):
-                self._remove_stale(path)
-            sock.bind(path)
+            try:
+                sock.bind(path)
+            except OSError as exc:
+                # Only now: the usual case has no need to look at the file system.
+                if exc.errno != errno.EADDRINUSE or not _is_named(path) or not self._remove_stale(path):
+                    raise
+                sock.bind(path)
         except OSError as exc:
             sock.close()
             if exc.errno == errno.EADDRINUSE:
@@ -139,15 +143,18 @@ class ConnectingMixin(LoopState):
             raise
         return sock
 
-    def _remove_stale(self, path: Any) -> None:
-        """A socket file that an earlier server left would make bind fail."""
+    def _remove_stale(self, path: Any) -> bool:
+        """A socket file that an earlier server left makes bind fail. Whether it is gone now."""
         try:
-            if stat.S_ISSOCK(os.stat(path).st_mode):
-                os.remove(path)
+            if not stat.S_ISSOCK(os.stat(path).st_mode):
+                return False
+            os.remove(path)
         except FileNotFoundError:
             pass
         except OSError as exc:
             logger.error("Unable to check or remove stale UNIX socket %r: %r", path, exc)
+            return False
+        return True
 
     def _remove_unix_path(self, sock: socket.socket) -> None:
         """Removes a server's socket file, unless the path is somebody else's by now."""
@@ -155,7 +162,7 @@ class ConnectingMixin(LoopState):
         if path is None:
             return
         try:
-            if os.stat(path).st_ino == inode:
+            if os.lstat(path).st_ino == inode:
                 os.unlink(path)
         except FileNotFoundError:
             pass

@@ -41,22 +41,28 @@ class DatagramsMixin(LoopState):
         id: int = out[0]
         return id
 
-    def _gather_datagrams(
-        self, transport: Any, offset: int, position: int, parts: list[bytes]
-    ) -> tuple[int, int, list[bytes]]:
+    def _gather_datagrams(self, transport: Any, offset: int, position: int, parts: list[bytes]) -> None:
         """Packs a transport's datagrams, one submission each, the address before the data."""
         view = self._submissions_view
         end = self._submissions_end
         id = transport._id
-        for address, data in transport._out:
-            if offset == end or position > OUT_BYTES:
-                self._push(offset, parts)
-                offset = position = 0
-                parts = []
-            parts.append(address)
-            parts.append(data)
-            SUBMIT_SEND.pack_into(view, offset, id, position, len(data), OP_SEND, len(address))
-            position += len(address) + len(data)
-            offset += SUBMISSION_BYTES
-        transport._gathered()
-        return offset, position, parts
+        out = transport._out
+        done = 0
+        try:
+            for address, data in out:
+                if offset == end or position > OUT_BYTES:
+                    self._pack(offset, parts)
+                    offset = position = 0
+                    parts = []
+                    self._push()
+                parts += (address, data)
+                SUBMIT_SEND.pack_into(view, offset, id, position, len(data), OP_SEND, len(address))
+                position += len(address) + len(data)
+                offset += SUBMISSION_BYTES
+                done += 1
+        finally:
+            self._packed = offset, position, parts
+            out[:] = rest = out[done:]
+            if not rest:
+                transport._queued = 0
+            transport._gathered(rest)

@@ -9,6 +9,7 @@ from asyncio import base_events
 from asyncio.log import logger
 from collections.abc import Iterator
 from contextvars import Context
+from operator import length_hint
 from typing import Any, Callable
 
 from csploop._compat import format_callback
@@ -65,11 +66,15 @@ class DebugMixin(LoopState):
             context["source_traceback"] = handle._source_traceback
         self.call_exception_handler(context)
 
-    def _run_handle(self, handle: Any) -> None:
-        """Runs one handle, whatever the mode."""
+    def _run_handle(self, handle: Any, queue: Any = None, key: int = 0) -> None:
+        """Runs one handle, whatever the mode, and takes queue[key] away when it really begins."""
         if handle._cancelled:
+            if queue is not None:
+                del queue[key]
             return
         if not self._debug:
+            if queue is not None:
+                del queue[key]
             try:
                 handle._context.run(handle._callback, *handle._args)
             except (SystemExit, KeyboardInterrupt):
@@ -81,6 +86,8 @@ class DebugMixin(LoopState):
         self._current_handle = handle
         started = time.monotonic()
         try:
+            if queue is not None:
+                del queue[key]
             try:
                 handle._context.run(handle._callback, *handle._args)
             except (SystemExit, KeyboardInterrupt):
@@ -98,24 +105,34 @@ class DebugMixin(LoopState):
         logger.warning("Executing %s took %.3f seconds", what, took)
 
     def _run_ready_checked(self, todo: int) -> None:
+        ready = self._ready
         for _ in range(todo):
-            self._run_handle(self._ready.popleft())
+            self._run_handle(ready[0], ready)
             if self._dirty:
                 self._relieve()
 
     def _dispatch_checked(self, items: Iterator[Any]) -> None:
         for item in items:
-            id, kind = item[0], item[4]
-            if kind == TIMER:
-                timer = self._timers.pop(id, None)
-                if timer is not None:
-                    timer._id = 0
-                    timer._scheduled = False
-                    self._run_handle(timer)
-                continue
-            owner = self._owners.get(id)
-            started = time.monotonic()
-            self._dispatch(iter((item,)))
-            took = time.monotonic() - started
-            if took >= self.slow_callback_duration:
-                self._report_slow(f"{'read' if kind == READ else 'event'} of {owner!r}", took)
+            alone = None
+            try:
+                alone = iter((item,))
+                self._dispatch_one(item, alone)
+            except (SystemExit, KeyboardInterrupt):
+                if item[0] in self._timers or (item[4] != TIMER and (alone is None or length_hint(alone))):
+                    self._put_back.append(item)  # it did not come to it
+                raise
+
+    def _dispatch_one(self, item: Any, alone: Iterator[Any]) -> None:
+        id, kind = item[0], item[4]
+        if kind == TIMER:
+            timer = self._timers.get(id)
+            if timer is not None:
+                timer._scheduled = False
+                self._run_handle(timer, self._timers, id)
+            return
+        owner = self._owners.get(id)
+        started = time.monotonic()
+        self._dispatch(alone)
+        took = time.monotonic() - started
+        if took >= self.slow_callback_duration:
+            self._report_slow(f"{'read' if kind == READ else 'event'} of {owner!r}", took)

@@ -187,11 +187,16 @@ class Driver:
                 self._polled = now = loop._sent_at
             if (rounds or lazily) and loop._ready:
                 self._rounds(now + POLL_EVERY)
+        except BaseException:
+            if not loop._forked and loop._batch is not None:
+                loop._unprepared = True
+                loop._keep_batch()
+            raise
         finally:
             loop._stopping = False
             self._stepping = False
             if not loop._forked:
-                if loop._dirty or loop._ops:
+                if loop._dirty or loop._ops or loop._unprepared:
                     loop._flush()
                 self._leave()
             events._set_running_loop(outer_loop)
@@ -281,7 +286,7 @@ class DrivenMixin(LoopState):
         self._unprepared = True
         if self._forked:
             return
-        if self._gathered:
+        if self._gathered or (self._batch is not None and self._batch.n_submissions):
             self._flush()
         self._dirty = self._eager
         check(self._lib.csploop_detach(self._core))

@@ -4,6 +4,10 @@ requests.
 Small writes of all streams are joined into one bytes object, which is the turn's out slab (or is copied into
 one that stays, when it is small itself). Large ones go by reference: their memory stays in `_references`
 until the core says WRITTEN. Only immutable bytes get here (the transports copy everything else).
+
+An exception may come after any call, from a signal's handler, and must neither lose what is packed nor have it
+packed twice. So what was taken is marked as taken between two calls, together with the offset that counts it;
+`n_submissions` is set last; and whoever leaves early keeps what it has packed (`_keep_packed`).
 """
 
 from __future__ import annotations
@@ -43,8 +47,12 @@ monotonic = time.monotonic
 class GatherMixin(LoopState):
     def _flush(self) -> None:
         """Submits everything that waits, between turns or in the middle of one."""
-        self._gather()
-        check(self._lib.csploop_submit(self._core, self._batch))
+        try:
+            self._gather()
+            check(self._lib.csploop_submit(self._core, self._batch))
+        except BaseException:
+            self._unprepared = True  # the next gathering submits first what is packed already
+            raise
         self._sent_at = monotonic()
 
     def _gather(self) -> None:
@@ -53,122 +61,154 @@ class GatherMixin(LoopState):
             self._prepare()
         offset = position = 0
         parts: list[bytes] = []
-        if self._new_timers:
-            offset = self._add_timers(0)
-        if self._dead_timers:
-            offset = self._cancel_timers(offset)
-        view = self._submissions_view
-        end = self._submissions_end
-        dirty = self._dirty
-        if dirty:
-            pack = SUBMIT_WRITE.pack_into
-            for stream in dirty:
-                queued = stream._queued
-                if not queued:
-                    continue  # aborted meanwhile
-                if offset == end or position > OUT_BYTES:
-                    self._push(offset, parts)
-                    offset = position = 0
-                    parts = []
-                out = stream._out
-                if queued < REFERENCE_BYTES:
-                    if len(out) == 1:
-                        parts.append(out[0])
+        try:
+            if self._new_timers:
+                self._add_timers(0)
+                offset, position, parts = self._packed
+                self._packed = None
+            if self._dead_timers:
+                self._cancel_timers(offset)
+                offset, position, parts = self._packed
+                self._packed = None
+            view = self._submissions_view
+            end = self._submissions_end
+            dirty = self._dirty
+            if dirty:
+                pack = SUBMIT_WRITE.pack_into
+                for stream in dirty:
+                    queued = stream._queued
+                    if not queued:
+                        continue  # aborted meanwhile, or taken before an exception left the gathering
+                    if offset == end or position > OUT_BYTES:
+                        self._pack(offset, parts)
+                        offset = position = 0
+                        parts = []
+                        self._push()
+                    out = stream._out
+                    if queued < REFERENCE_BYTES:
+                        if len(out) == 1:
+                            parts.append(out[0])
+                        else:
+                            parts += out
+                        pack(view, offset, stream._id, position, queued, OP_WRITE)
+                        offset += SUBMISSION_BYTES
+                        position += queued
+                        stream._queued = 0
                     else:
-                        parts += out
-                    pack(view, offset, stream._id, position, queued, OP_WRITE)
+                        self._gather_large(stream, offset, position, parts)
+                        offset, position, parts = self._packed
+                        self._packed = None
+                    if stream._backlog:
+                        # The core cannot send it now: it counts towards the high-water mark at once.
+                        stream._backlog += queued
+                        stream._room -= queued
+                        out.clear()
+                        if stream._room < 0 and stream._above is not None and not stream._protocol_paused:
+                            # TLS has queued this a moment ago, past write(), which looks at the mark itself.
+                            self.call_soon(stream._look_at_backlog)
+                    else:
+                        out.clear()
+                dirty.clear()
+            ops = self._ops
+            if ops:
+                pack_op = SUBMIT_OP.pack_into
+                for id, op, flags in ops:
+                    if offset == end:
+                        self._pack(offset, parts)
+                        offset = position = 0
+                        parts = []
+                        self._push()
+                    pack_op(view, offset, id, op, flags)
                     offset += SUBMISSION_BYTES
-                    position += queued
-                else:
-                    offset, position, parts = self._gather_large(stream, offset, position, parts)
-                out.clear()
-                stream._queued = 0
-                if stream._backlog:
-                    # The core cannot send it now: it counts towards the high-water mark at once.
-                    stream._backlog += queued
-                    stream._room -= queued
-                    if stream._room < 0 and stream._above is not None and not stream._protocol_paused:
-                        # TLS has queued this a moment ago, past write(), which looks at the mark itself.
-                        self.call_soon(stream._look_at_backlog)
-            dirty.clear()
-        if self._ops:
-            ops = self._ops[:]
-            self._ops.clear()
-            pack_op = SUBMIT_OP.pack_into
-            for id, op, flags in ops:
-                if offset == end:
-                    self._push(offset, parts)
-                    offset = 0
-                    parts = []
-                pack_op(view, offset, id, op, flags)
-                offset += SUBMISSION_BYTES
-        if not parts:
-            self._batch.n_submissions = offset // SUBMISSION_BYTES
-        elif position <= SMALL_OUT_BYTES and self._out_is_small:
-            self._small_out_view[:position] = parts[0] if len(parts) == 1 else b"".join(parts)
-            self._batch.n_submissions = offset // SUBMISSION_BYTES
-        else:
-            self._pack(offset, parts)
+                ops.clear()
+            if not parts:
+                self._batch.n_submissions = offset // SUBMISSION_BYTES
+            elif position <= SMALL_OUT_BYTES and self._out_is_small:
+                self._small_out_view[:position] = parts[0] if len(parts) == 1 else b"".join(parts)
+                self._batch.n_submissions = offset // SUBMISSION_BYTES
+            else:
+                self._pack(offset, parts)
+        except BaseException:
+            self._keep_packed(offset, position, parts)
+            raise
 
-    def _gather_large(
-        self, stream: Any, offset: int, position: int, parts: list[bytes]
-    ) -> tuple[int, int, list[bytes]]:
+    def _gather_large(self, stream: Any, offset: int, position: int, parts: list[bytes]) -> None:
         """Packs many bytes of one stream: large writes by reference, runs of small ones joined."""
         if stream._datagrams:
-            return self._gather_datagrams(stream, offset, position, parts)
+            self._gather_datagrams(stream, offset, position, parts)
+            return
         view = self._submissions_view
         end = self._submissions_end
         id = stream._id
         out = stream._out
         at = 0
-        while at < len(out):
-            if offset == end or position > OUT_BYTES:
-                self._push(offset, parts)
-                offset = position = 0
-                parts = []
-            data = out[at]
-            if len(data) >= REFERENCE_BYTES:
-                memory = from_buffer(data)
-                self._last_reference = token = self._last_reference + 1
-                self._references[token] = (memory, data)
-                address = int(cast("uintptr_t", memory))
-                SUBMISSION.pack_into(view, offset, id, token, address, len(data), OP_WRITE_REF, 0)
-                at += 1
-            else:
-                run = 0
-                while at < len(out) and len(out[at]) < REFERENCE_BYTES and run < OUT_BYTES:
-                    parts.append(out[at])
-                    run += len(out[at])
+        try:
+            while at < len(out):
+                if offset == end or position > OUT_BYTES:
+                    self._pack(offset, parts)
+                    offset = position = 0
+                    parts = []
+                    self._push()
+                data = out[at]
+                if len(data) >= REFERENCE_BYTES:
+                    memory = from_buffer(data)
+                    self._last_reference = token = self._last_reference + 1
+                    address = int(cast("uintptr_t", memory))
+                    SUBMISSION.pack_into(view, offset, id, token, address, len(data), OP_WRITE_REF, 0)
+                    self._references[token] = (memory, data)
                     at += 1
-                SUBMIT_WRITE.pack_into(view, offset, id, position, run, OP_WRITE)
-                position += run
-            offset += SUBMISSION_BYTES
-        return offset, position, parts
+                else:
+                    run = 0
+                    until = at
+                    while until < len(out) and len(out[until]) < REFERENCE_BYTES and run < OUT_BYTES:
+                        run += len(out[until])
+                        until += 1
+                    parts += out[at:until]
+                    SUBMIT_WRITE.pack_into(view, offset, id, position, run, OP_WRITE)
+                    position += run
+                    at = until
+                offset += SUBMISSION_BYTES
+        finally:
+            self._packed = offset, position, parts
+            rest = out[at:]
+            out[:] = rest
+            stream._queued = sum(map(len, rest)) if rest else 0
 
     def _pack(self, offset: int, parts: list[bytes]) -> None:
+        """Makes what is packed the batch's."""
         batch = self._batch
+        if parts:
+            joined = parts[0] if len(parts) == 1 else b"".join(parts)
+            if len(joined) <= SMALL_OUT_BYTES:
+                if self._small_out_view is None:
+                    self._small_out = ffi.new("char[]", SMALL_OUT_BYTES)
+                    self._small_out_view = ffi.buffer(self._small_out)
+                self._small_out_view[: len(joined)] = joined
+                memory = self._small_out
+            else:
+                memory = from_buffer(joined)  # which keeps the bytes
+            self._out_is_small = False
+            size = len(memory)
+            self._out_memory = batch.out_slab = memory
+            batch.out_slab_size = size
+            self._out_is_small = memory is self._small_out
         batch.n_submissions = offset // SUBMISSION_BYTES
-        if not parts:
-            return
-        joined = parts[0] if len(parts) == 1 else b"".join(parts)
-        if len(joined) <= SMALL_OUT_BYTES:
-            if self._small_out is None:
-                self._small_out = ffi.new("char[]", SMALL_OUT_BYTES)
-                self._small_out_view = ffi.buffer(self._small_out)
-            self._small_out_view[: len(joined)] = joined
-            memory = self._small_out
-        else:
-            memory = from_buffer(joined)  # which keeps the bytes
-        self._out_memory = batch.out_slab = memory
-        batch.out_slab_size = len(memory)
-        self._out_is_small = memory is self._small_out
 
-    def _push(self, offset: int, parts: list[bytes]) -> None:
+    def _push(self) -> None:
         """Submits what is packed so far, to make room, and asks for more room next time."""
-        self._pack(offset, parts)
         check(self._lib.csploop_submit(self._core, self._batch))
         if self._submissions_end < MOST_SUBMISSIONS * SUBMISSION_BYTES:
             self._unprepared = self._cramped = True
+
+    def _keep_packed(self, offset: int, position: int, parts: list[bytes]) -> None:
+        """An exception leaves the gathering. What is packed stays for the next, which submits it first."""
+        if self._packed is not None:
+            offset, position, parts = self._packed
+            self._packed = None
+        self._unprepared = True
+        # Else there is nothing, or it is the batch's already.
+        if offset and not self._batch.n_submissions:
+            self._pack(offset, [b"".join(parts)[:position]] if position else [])
 
     def _on_rejected(self, id: int, token: int, code: int) -> None:
         """The core refused a submission: what it was about has ended meanwhile, or memory is short."""
@@ -198,6 +238,8 @@ class GatherMixin(LoopState):
         self._unprepared = self._cramped = False
 
     def _make_submissions(self, count: int) -> None:
-        self._submissions = self._batch.submissions = ffi.new("csploop_submission[]", count)
-        self._submissions_view = ffi.buffer(self._submissions)
+        submissions = ffi.new("csploop_submission[]", count)
+        view = ffi.buffer(submissions)
+        self._submissions = self._batch.submissions = submissions
+        self._submissions_view = view
         self._submissions_end = count * SUBMISSION_BYTES

@@ -95,19 +95,24 @@ class Listener:
 
     def accept(self, stream: int, fd: int) -> None:
         loop = self.loop
-        loop._forget_socket(fd)
-        family = self.sock.family
+        sock: socket.socket | None = None
         try:
-            sock = socket.socket(family, self.sock.type, self.sock.proto, fileno=fd)
-        except OSError as exc:
-            self.refuse(stream, fd)
+            loop._forget_socket(fd)
+            sock = socket.socket(self.sock.family, self.sock.type, self.sock.proto, fileno=fd)
+        except BaseException as exc:
+            if sock is None:
+                self.refuse(stream, fd)
+            else:
+                self.give_up(stream, sock)
+            if not isinstance(exc, OSError):
+                raise
             self.report_in_debug(exc)
             return
-        sock.setblocking(False)
-        if loop._debug:
-            logger.debug("%r got a new connection: %r", self.server, sock)
         protocol = None
         try:
+            sock.setblocking(False)
+            if loop._debug:
+                logger.debug("%r got a new connection: %r", self.server, sock)
             protocol = self.factory()
             if self.sslcontext is None:
                 StreamTransport(loop, sock, protocol, server=self.server, stream_id=stream)
@@ -203,8 +208,10 @@ class ServingMixin(LoopState):
             listener.open = False
             # Now, not with the next turn: the descriptor is closed below.
             check(self._lib.csploop_stream_close(self._core, listener.id, CLOSE_ABORT))
-        self._remove_unix_path(sock)
-        sock.close()
+        try:
+            self._remove_unix_path(sock)
+        finally:
+            sock.close()
 
     def _adopt(self, transport: StreamTransport, fd: int, nodelay: bool) -> int:
         """Gives a connected socket's descriptor to the core; returns the stream's id."""

@@ -49,11 +49,15 @@ class SocketWatch:
         self.writers: deque[Any] = deque()
 
     def _on_record(self, kind: int, events: int, offset: int) -> None:
-        if events & READ or events < 0:
-            self.attempt(self.readers)
-        if events & WRITE or events < 0:
-            self.attempt(self.writers)
-        self.rearm()
+        try:
+            if events & READ or events < 0:
+                self.attempt(self.readers)
+            if events & WRITE or events < 0:
+                self.attempt(self.writers)
+            self.rearm()
+        except (SystemExit, KeyboardInterrupt):
+            self.loop.call_soon(self._on_record, kind, events, offset)  # an edge does not come again
+            raise
 
     def rearm(self) -> None:
         """Asks for the next edge, where the poller wants to be asked."""
@@ -96,12 +100,13 @@ class SocketWatch:
 
 
 class SocketsMixin(LoopState):
-    async def sock_recv(self, sock: socket.socket, nbytes: int) -> bytes:
+    # The names of arguments are those of asyncio's selector loop; the abstract class has another here.
+    async def sock_recv(self, sock: socket.socket, n: int) -> bytes:
         self._check_socket(sock)
         try:
-            return sock.recv(nbytes)
+            return sock.recv(n)
         except WOULD_BLOCK:
-            result: bytes = await self._wait(sock, READ, lambda: sock.recv(nbytes))
+            result: bytes = await self._wait(sock, READ, lambda: sock.recv(n))
             return result
 
     async def sock_recv_into(self, sock: socket.socket, buf: Any) -> int:

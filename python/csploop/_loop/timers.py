@@ -119,43 +119,49 @@ class TimersMixin(LoopState):
         handle._id = 0
         handle._scheduled = False
 
-    def _add_timers(self, offset: int) -> int:
-        """Packs the new timers from `offset` on; returns the offset behind them."""
+    def _add_timers(self, offset: int) -> None:
+        """Packs the new timers from `offset` on."""
         timers = self._timers
         ids = self._spare_ids
         view = self._submissions_view
         end = self._submissions_end
         pack = SUBMIT_TIMER.pack_into
-        new = self._new_timers
-        self._new_timers = []
-        for handle in new:
-            if handle._cancelled:
-                continue
-            if offset == end:
-                self._push(offset, [])
-                offset = 0
-            if not ids:
-                ids = self._reserve_ids()
-            handle._id = timer = ids.pop()
-            timers[timer] = handle
-            pack(view, offset, timer, handle._deadline, OP_TIMER_ADD)
-            offset += SUBMISSION_BYTES
-        return offset
+        try:
+            for handle in self._new_timers:
+                if handle._cancelled or handle._id:
+                    continue  # the latter: packed before an exception left the gathering
+                if offset == end:
+                    self._pack(offset, [])
+                    offset = 0
+                    self._push()
+                if not ids:
+                    ids = self._reserve_ids()
+                timer = ids[-1]
+                pack(view, offset, timer, handle._deadline, OP_TIMER_ADD)
+                offset += SUBMISSION_BYTES
+                del ids[-1]
+                timers[timer] = handle
+                handle._id = timer
+            self._new_timers = []
+        finally:
+            self._packed = offset, 0, []
 
-    def _cancel_timers(self, offset: int) -> int:
-        """Packs the cancellations from `offset` on; returns the offset behind them."""
+    def _cancel_timers(self, offset: int) -> None:
+        """Packs the cancellations from `offset` on. One that is packed twice is too late, which is no error."""
         view = self._submissions_view
         end = self._submissions_end
         pack = SUBMIT_OP.pack_into
-        dead = self._dead_timers
-        self._dead_timers = []
-        for timer in dead:
-            if offset == end:
-                self._push(offset, [])
-                offset = 0
-            pack(view, offset, timer, OP_TIMER_CANCEL, 0)
-            offset += SUBMISSION_BYTES
-        return offset
+        try:
+            for timer in self._dead_timers:
+                if offset == end:
+                    self._pack(offset, [])
+                    offset = 0
+                    self._push()
+                pack(view, offset, timer, OP_TIMER_CANCEL, 0)
+                offset += SUBMISSION_BYTES
+            self._dead_timers = []
+        finally:
+            self._packed = offset, 0, []
 
     def _reserve_ids(self) -> list[int]:
         """One call for many ids; the more timers a loop makes, the more at once."""

@@ -7,6 +7,7 @@ _make_ssl_transport, which runs in the same task; a server carries its own.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import ssl
 from contextvars import ContextVar
 from typing import Any
@@ -114,3 +115,10 @@ else:
                 server._start_serving()
                 await asyncio.sleep(0)  # as in asyncio, serving has begun when this returns
             return server
+
+    for method in (TLSMixin.create_connection, TLSMixin.connect_accepted_socket, TLSMixin.create_server):
+        # asyncio's own with one option more, for those who ask.
+        theirs = inspect.signature(getattr(asyncio.BaseEventLoop, method.__name__))
+        option = inspect.Parameter("ssl_shutdown_timeout", inspect.Parameter.KEYWORD_ONLY, default=None)
+        signature = theirs.replace(parameters=[*theirs.parameters.values(), option])
+        setattr(method, "__signature__", signature)  # noqa: B010

@@ -2,7 +2,8 @@
 
 One turn crosses into C once. What was ready before goes first, then the batch in its order; what these
 schedule belongs to the next turn. All bytes of a batch leave the read slab before user code runs, and the
-rest of a batch that an exception interrupts waits in `_unfinished` for the next run.
+rest of a batch that an exception interrupts waits in `_unfinished` for the next run. A signal's exception
+comes after a call or at a function's beginning; so what is next leaves its queue by subscripts and `del`.
 
 The loops below are written for speed and are the only place that is: local names, no calls that a branch can
 save. bench/hot.py measures them (echo, 100 connections, 1 KiB: the whole of Python has about 1.5 us a
@@ -18,6 +19,7 @@ from itertools import islice
 from operator import length_hint
 from typing import Any, Callable
 
+from csploop._compat import has_begun
 from csploop._ffi import ffi
 from csploop._ffi.errors import check
 from csploop._loop.handles import Handle
@@ -73,7 +75,6 @@ class TurnMixin(LoopState):
         core = self._core
         batch = self._batch
         ready = self._ready
-        next_ready = ready.popleft
         dirty = self._dirty
         poll_by = 0.0
         items: Any = None
@@ -102,7 +103,8 @@ class TurnMixin(LoopState):
                 self._run_ready_checked(todo)
             elif todo:
                 for left in range(todo):
-                    handle = next_ready()
+                    handle = ready[0]
+                    del ready[0]
                     if handle._cancelled:
                         continue
                     try:
@@ -128,9 +130,10 @@ class TurnMixin(LoopState):
         if self._debug:
             self._run_ready_checked(todo)
             return
-        next_ready = self._ready.popleft
+        ready = self._ready
         for _ in range(todo):
-            handle = next_ready()
+            handle = ready[0]
+            del ready[0]
             if handle._cancelled:
                 continue
             try:
@@ -197,7 +200,6 @@ class TurnMixin(LoopState):
         handle: Any
         owner: Any
         while True:
-            # Subscripts, not get(): a signal's exception comes after a call, and must not lose an item.
             for id, token, result, offset, kind, data in islice(items, 8):
                 if kind == READ:
                     try:
@@ -231,7 +233,12 @@ class TurnMixin(LoopState):
                         owner = owners[id]
                     except KeyError:
                         continue
-                    owner._on_datagram(*data)
+                    try:
+                        owner._on_datagram(*data)
+                    except (SystemExit, KeyboardInterrupt) as exc:
+                        if not has_begun(exc.__traceback__):
+                            self._put_back.append((id, token, result, offset, kind, data))
+                        raise
                 elif kind == REJECTED:
                     self._on_rejected(id, token, result)
                 else:
@@ -239,7 +246,12 @@ class TurnMixin(LoopState):
                         owner = owners[id]
                     except KeyError:
                         continue
-                    owner._on_record(kind, result, offset)
+                    try:
+                        owner._on_record(kind, result, offset)
+                    except (SystemExit, KeyboardInterrupt) as exc:
+                        if not has_begun(exc.__traceback__):
+                            self._put_back.append((id, token, result, offset, kind, data))
+                        raise
             if not length_hint(items):
                 break
             if dirty:
@@ -257,28 +269,34 @@ class TurnMixin(LoopState):
         if self._batch is None:
             self._make_batch()
             return
-        batch = self._batch
-        count = batch.n_records
+        self._keep_batch()
         if self._unfinished is not None:
             self._dispatch_rest()
-        elif count:
-            # The exception came before the records had left the slab, which is still as it was.
-            self._unfinished = self._take(count)
+
+    def _keep_batch(self) -> None:
+        """After an exception left a turn: what is left of the batch is what the next turn begins with."""
+        batch = self._batch
+        if batch.n_records:
+            if self._unfinished is None:
+                # It came before the records had left the slab, which is still as it was.
+                self._unfinished = self._take(batch.n_records)
             batch.n_records = 0
-            self._dispatch_rest()
+        if self._put_back:
+            self._unfinished = iter([*self._put_back, *(self._unfinished or ())])
+            self._put_back = []
 
     def _make_batch(self) -> None:
-        self._batch = batch = ffi.new("csploop_batch *")
+        batch = ffi.new("csploop_batch *")
         batch.size = ffi.sizeof("csploop_batch")
-        self._records = ffi.new("csploop_record[]", CAPACITY)
+        self._records = batch.records = ffi.new("csploop_record[]", CAPACITY)
         self._records_view = ffi.buffer(self._records)
-        batch.records = self._records
         batch.capacity = CAPACITY
+        self._batch = batch
 
     def _map_slab(self) -> None:
         batch = self._batch
-        self._slab_address = batch.slab
         self._slab_view = ffi.buffer(batch.slab, batch.slab_size) if batch.slab else None
+        self._slab_address = batch.slab
 
 
 def take_datagram(slab: Any, length: int, offset: int, flags: int) -> tuple[bytes, bytes, bool]:

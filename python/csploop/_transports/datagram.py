@@ -236,12 +236,13 @@ class DatagramTransport(transports._FlowControlMixin, asyncio.DatagramTransport)
         except BaseException as exc:
             self._fatal_error(exc, WRITE_ERROR)
 
-    def _gathered(self) -> None:
-        """The core has got all of _out."""
+    def _gathered(self, rest: list[tuple[bytes, bytes]]) -> None:
+        """The core has got what was in _out, but for the rest that an exception left there."""
+        left = sum(len(data) + DATAGRAM_HEADER_BYTES for _, data in rest) if rest else 0
         if self._unsent_bytes:
-            self._unsent_bytes += self._queued_bytes
+            self._unsent_bytes += self._queued_bytes - left
             self._choose_room()
-        self._queued_bytes = 0
+        self._queued_bytes = left
 
     def _over_room(self) -> None:
         """More waits than the high-water mark allows: send now, then see whether the protocol must pause."""

@@ -10,7 +10,7 @@ copies (BufferedProtocol).
 Writing: bytes wait in `_out` until the turn's submissions are gathered. `_queued` counts them, `_backlog`
 what the core could not send, and `_room` says from how many on a write looks at the high-water mark.
 
-    open --close()--> closing, the core drains --CLOSED--> connection_lost(None)
+    open --close()--> closing, what is unsent goes out --CLOSED--> connection_lost(None)
     open --abort(), an error--> closing, what is unsent is dropped --CLOSED--> connection_lost(error)
 """
 
@@ -49,6 +49,9 @@ __all__ = ["StreamTransport"]
 
 # Refusals of a write that crossed with the stream's end: ERROR or CLOSED tells the protocol.
 GONE = (lib.CSPLOOP_EPIPE, lib.CSPLOOP_EBADID, lib.CSPLOOP_ENOTCONN, lib.CSPLOOP_EALREADY)
+
+# So little fits into the kernel's buffer if nothing waits for it; what is more is tried when the stream closes.
+AT_ONCE_BYTES = 4096
 
 _mode: Any = getattr(constants, "_SendfileMode")  # noqa: B009
 
@@ -163,7 +166,12 @@ class StreamTransport(Reading, Writing):
         elif kind == CLOSED and self._sock is not None and not self._conn_lost:
             # The end of a close() that had to drain and could; the others did not wait for it.
             loop = self._loop
-            loop._run_handle(asyncio.Handle(self._call_connection_lost, (None,), loop, self._context))
+            try:
+                loop._run_handle(asyncio.Handle(self._call_connection_lost, (None,), loop, self._context))
+            except (SystemExit, KeyboardInterrupt):
+                if self._sock is not None:  # it did not come to it
+                    loop.call_soon(self._call_connection_lost, None, context=self._context)
+                raise
         elif kind == REJECTED and result not in GONE:
             self._fatal_error(error_from_code(result), "Fatal error on socket transport")
 
@@ -212,15 +220,19 @@ class StreamTransport(Reading, Writing):
         self._closing = True
         self._deliver = self._drop
         self._held.clear()
-        if not self._protocol_paused:
+        if self._queued > AT_ONCE_BYTES:
+            self._loop._flush()
+        unsent = self._unsent() if self._backlog or not self._queued else 0
+        if not unsent and not self._protocol_paused:
             self._finish_close()
         elif self._read_started and not self._paused and not self._eof_came:
-            # asyncio calls resume_writing also while it closes, and takes what that writes, on which its TLS
-            # relies; so the core hears of the close only when the protocol has been resumed.
+            # As long as something is unsent, asyncio takes more writes, and calls resume_writing, on which its
+            # TLS relies; so the core hears of the close only when all is sent.
             self._loop._ops.append((self._id, OP_READ_STOP, 0))
 
     def _finish_close(self) -> None:
-        drained = not self._queued and not self._unsent()
+        """The core has sent all that it got. What is queued goes with the close."""
+        drained = not self._queued
         self._end(CLOSE_DRAIN)
         if drained:
             self._lose(None)  # else the CLOSED record tells when all is sent

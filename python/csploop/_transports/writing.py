@@ -100,12 +100,12 @@ class Writing(StreamState):
         self._room = PAUSED_ROOM if self._protocol_paused else max(self._high_water - size, 0)
         if self._empty_waiter is not None and not size and not self._queued and not self._empty_waiter.done():
             self._empty_waiter.set_result(None)
-        if self._closing and not self._ended and not self._protocol_paused:
+        if self._closing and not size and not self._ended and not self._protocol_paused:
             self._finish_close()
 
     def get_write_buffer_size(self) -> int:
         self._settle()
-        if self._backlog and not self._closing and self._sock is not None:
+        if self._backlog and not self._ended and self._sock is not None:
             self._backlog = self._unsent()
         return self._queued + self._backlog
 
