@@ -73,6 +73,8 @@ class OpenLoop:
             explained(outside)
         errors = loop._errors
         if inside is None and escaped is not None:
+            if outside is None and not errors and split_cancelled(escaped)[1] is None:
+                raise escaped  # only a cancellation, which came after the block
             errors.append(escaped)
         if errors:
             everything = [outside, *errors] if outside is not None else errors
