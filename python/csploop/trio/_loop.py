@@ -138,11 +138,15 @@ class TrioEventLoop(BaseTrioEventLoop):
             await outer.start(self._hold_tasks)
 
     def _drive_in(self, outer: trio.Nursery) -> None:
-        driving = Driving(self, self._failed)
+        driving = Driving(self, self._failed, self._clock_follower())
         driving.open()
         self._driving = driving
         self._stopped = trio.Event()
         outer.start_soon(self._drive, driving, name="csploop.trio loop")
+
+    def _clock_follower(self) -> Callable[[], object] | None:
+        """What to call before each turn, where time does not pass by itself."""
+        return None
 
     async def _drive(self, driving: Driving) -> None:
         try:
