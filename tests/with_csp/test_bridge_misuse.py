@@ -40,9 +40,10 @@ def calls(bridge: AsyncioBridge) -> list[Any]:
 
 def test_calls_need_a_started_bridge() -> None:
     bridge = AsyncioBridge()
-    for call in [*calls(bridge), bridge.elapsed_since_start]:
-        with pytest.raises(RuntimeError, match="start"):
+    for call in calls(bridge):
+        with pytest.raises(RuntimeError, match=r"call start\(\) of asyncio_bridge first"):
             call()
+    assert bridge.elapsed_since_start() == timedelta(0)
     assert not bridge.is_running and bridge.loop is None
     bridge.start()
     assert bridge.is_running and bridge.loop is not None

@@ -13,6 +13,7 @@ import csploop.csp
 import pytest
 from csp import ts
 from csploop._loop.simulated import round_up
+from support.certificates import client_context, server_context
 from support.graphs import SIMULATED, START, delayed, fed_by, offsets, run_feed, values
 from support.protocols import Echo
 
@@ -235,6 +236,31 @@ def test_an_idle_listener_does_not_hold_time():
         emitter.emit("a day later")
 
     assert offsets(run_feed(feed, **SIMULATED)) == [(DAY, "a day later")]
+
+
+def test_hours_may_pass_during_the_tls_handshake_of_a_client():
+    """Its pace is real: asyncio's minute for a handshake, in simulated time, would abort it."""
+    import socket
+
+    def shake_hands(theirs):
+        with client_context().wrap_socket(theirs, server_hostname="localhost") as tls:
+            tls.sendall(b"hello")
+            assert tls.recv(100) == b"hello"
+
+    async def feed(run, emitter):
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.settimeout(15)
+        accepting = loop.create_task(loop.connect_accepted_socket(Echo, ours, ssl=server_context()))
+        await asyncio.sleep(7200)
+        assert not accepting.done()
+        await loop.run_in_executor(None, shake_hands, theirs)
+        transport, _ = await accepting
+        transport.abort()
+        emitter.emit("done")
+
+    assert values(run_feed(feed, str, **SIMULATED)) == ["done"]
 
 
 def test_what_holds_time_too_long_is_named():

@@ -23,6 +23,12 @@ async def aio_fails():
     raise KeyError("there")
 
 
+def leaves(error):
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for part in error.exceptions for leaf in leaves(part)]
+    return [error]
+
+
 async def test_an_error_goes_on_out_of_the_call():
     with pytest.raises(KeyError, match="there") as caught:
         await aio_as_trio(aio_fails)()
@@ -282,6 +288,25 @@ def test_an_exception_handler_keeps_the_block_alive():
 
     trio.run(main)
     assert {type(context["exception"]) for context in reports} == {ValueError, KeyError}
+
+
+def test_an_exception_handler_is_told_its_part_of_a_group():
+    """Whatever is not an Exception ends the block; the handler gets the rest of the group."""
+    told = []
+
+    async def fails():
+        raise BaseExceptionGroup("both", [ValueError("for the handler"), SystemExit(3)])
+
+    async def main():
+        async with csploop.trio.open_loop() as loop:
+            loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+            loop.run_trio_task(fails)
+            await trio.sleep_forever()
+
+    with pytest.raises(BaseException) as caught:
+        trio.run(main)
+    assert [type(error) for error in leaves(caught.value)] == [SystemExit]
+    assert [[repr(error) for error in leaves(group)] for group in told] == [["ValueError('for the handler')"]]
 
 
 def test_a_report_without_an_exception_ends_the_block_too(caplog):

@@ -515,3 +515,93 @@ def test_methods_can_be_decorated():
         return await both.from_asyncio(1, other=2)
 
     csploop.trio.run(main)
+
+
+def test_a_cancellation_interrupts_the_clean_up_of_async_generators():
+    """They have begun to close then: they see a CancelledError of asyncio's, where they wait."""
+    seen = []
+
+    async def generator(name):
+        try:
+            yield name
+        finally:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                seen.append(name)
+                raise
+
+    async def main():
+        agens = [generator("first"), generator("second")]
+        with trio.CancelScope() as scope:
+            async with open_loop() as loop:
+                for agen in agens:
+                    await aio_as_trio(agen.__anext__)()
+                loop.call_soon(scope.cancel)
+        assert scope.cancelled_caught
+        assert sorted(seen) == ["first", "second"]
+        assert loop.is_closed()
+
+    trio.run(main)
+
+
+def test_the_end_of_a_block_is_cancelled_as_anything_in_trio():
+    """No group around trio.Cancelled where there is nothing else."""
+
+    async def generator():
+        try:
+            yield 1
+        finally:
+            await asyncio.Event().wait()
+
+    async def main():
+        agen = generator()
+        with trio.CancelScope() as scope, pytest.raises(trio.Cancelled):
+            async with open_loop():
+                assert await aio_as_trio(agen.__anext__)() == 1
+                scope.cancel()
+
+    trio.run(main)
+
+
+def test_a_stopped_loop_can_be_closed_in_its_block():
+    ended = []
+
+    async def sleeper():
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.append(True)
+
+    async def main():
+        async with open_loop() as loop:
+            waited_for = loop.trio_as_future(sleeper)
+            waited_for.add_done_callback(ended.append)
+            loop.run_trio_task(sleeper)
+            await trio.testing.wait_all_tasks_blocked()
+            await loop.stop().wait()
+            loop.close()
+            with pytest.raises(RuntimeError, match="closed"):
+                loop.call_soon(print)
+        assert ended == [True, True]
+        assert not waited_for.done()
+
+    trio.run(main)
+
+
+def test_what_fails_after_its_loop_was_closed_is_logged(caplog):
+    async def fails():
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise KeyError("too late")
+
+    async def main():
+        async with open_loop() as loop:
+            loop.trio_as_future(fails).add_done_callback(print)
+            await trio.testing.wait_all_tasks_blocked()
+            await loop.stop().wait()
+            loop.close()
+
+    trio.run(main)
+    assert [record.exc_info[0] for record in caplog.records] == [KeyError]

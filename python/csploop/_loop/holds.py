@@ -161,6 +161,11 @@ class HoldsMixin(Loop):
         with self.hold("start_tls"):
             return await super().start_tls(*args, **kwargs)
 
+    def _limit_handshake(self, seconds: float, give_up: Callable[[], None]) -> asyncio.TimerHandle | None:
+        """None: a client's pace is real, and hours may pass here between two of its packets. Our own
+        handshakes as a client hold time."""
+        return None
+
     async def _wait(self, sock: socket.socket, event: int, attempt: Callable[[], Any]) -> Any:
         with self.hold(f"operation on {sock!r}"):
             return await super()._wait(sock, event, attempt)

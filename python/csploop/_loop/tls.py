@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import ssl
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Callable
 
 from csploop._compat import SSL_HAS_SHUTDOWN_TIMEOUT
 from csploop._loop.state import LoopState
@@ -23,6 +23,10 @@ shutdown_timeout: ContextVar[float | None] = ContextVar("csploop_ssl_shutdown_ti
 
 
 class StartTLS(LoopState):
+    def _limit_handshake(self, seconds: float, give_up: Callable[[], None]) -> asyncio.TimerHandle | None:
+        """The timer of a TLS handshake that begins, if it has one on this loop."""
+        return self.call_later(seconds, give_up)
+
     async def start_tls(
         self,
         transport: Any,

@@ -100,7 +100,7 @@ class TLSProtocol(TLSReading, TLSWriting):
         if self._loop.get_debug():
             logger.debug("%r starts SSL handshake", self)
             self._started_at = self._loop.time()
-        self._timer = self._loop.call_later(self._handshake_timeout, self._handshake_took_too_long)
+        self._timer = self._loop._limit_handshake(self._handshake_timeout, self._handshake_took_too_long)
         self._shake_hands()
 
     def _shake_hands(self) -> None:

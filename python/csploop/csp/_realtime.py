@@ -5,17 +5,23 @@ an alarm at the loop's next deadline; a push from the thread that watches the lo
 A push and not an alarm when there is work, because csp runs due alarms before pushes, and a loop that is
 never idle would starve all others who push. There is at most one alarm; it is moved, never added to.
 
+csp's alarms follow the wall clock, the loop's timers the monotonic one. On Linux the loop's descriptor tells
+when the wall clock is set, as long as a timer of the wall clock waits, however far away: the alarm is then
+moved to where the deadline is now.
+
 Owner: the engine's thread.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from datetime import datetime, timedelta
 from typing import Any, Callable
 
 from csploop._loop.base import Loop
 from csploop._loop.driver import Driver
+from csploop._loop.handles import TimerHandle
 from csploop.csp._driven import DrivenRun
 from csploop.csp._times import to_microseconds
 from csploop.csp._wake import EpollWatch, PollWatch, watch
@@ -24,6 +30,8 @@ __all__ = ["RealtimeRun"]
 
 # As far as an alarm may be away; csp's times end in 2261.
 FAR_NS = 10**9 * 86400 * 365
+# Elsewhere a waiting timer of the wall clock would wake the loop each second.
+TELLS_OF_CLOCK_CHANGES = sys.platform == "linux"
 # The wall clock and the monotonic one drift apart; more than this is a step.
 STEP_NS = 1_000_000
 
@@ -47,6 +55,7 @@ class RealtimeRun(DrivenRun):
         self._alarm: Any = None
         self._alarm_at = 0  # wall clock, ns
         self._deadline = 0  # monotonic clock, ns
+        self._clock_bell: TimerHandle | None = None
         # For tests and benchmarks: how often the pump ticked, and why.
         self.ticks = 0
         self.alarms = 0
@@ -77,12 +86,20 @@ class RealtimeRun(DrivenRun):
         self._schedule = schedule
         self._reschedule = reschedule
         self._cancel = cancel
+        if TELLS_OF_CLOCK_CHANGES:
+            self._hang_clock_bell()
         self._push()
+
+    def _hang_clock_bell(self) -> None:
+        self._clock_bell = self.loop._call_at_wall(time.time_ns() + FAR_NS, self._hang_clock_bell)
 
     def _engine_stopped(self) -> None:
         super()._engine_stopped()
         self._schedule = self._reschedule = self._cancel = None
         self._alarm = None
+        bell, self._clock_bell = self._clock_bell, None
+        if bell is not None:
+            bell.cancel()
         self._close_watch()
 
     def _alarm_fired(self) -> None:

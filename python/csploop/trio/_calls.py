@@ -51,6 +51,14 @@ def split_cancelled(error: BaseException) -> tuple[BaseException | None, BaseExc
     return None, error
 
 
+def split_ordinary(error: BaseException | None) -> tuple[BaseException | None, BaseException | None]:
+    """The part that exception handlers are told of, and the rest, such as SystemExit."""
+    if isinstance(error, BaseExceptionGroup):
+        ordinary, rest = error.split(Exception)
+        return ordinary, rest
+    return (error, None) if isinstance(error, Exception) else (None, error)
+
+
 class TrioHandle(asyncio.Handle):
     """The handle of a background Trio task: cancel() cancels the task."""
 
@@ -158,12 +166,13 @@ class Border:
                 await proc(*args)
         except BaseException as exc:
             cancelled, rest = split_cancelled(exc)
-            if isinstance(rest, Exception):
-                explained(rest)
+            error, rest = split_ordinary(rest)
+            if error is not None:
+                explained(error)
                 self._side().call_exception_handler(
-                    {"message": f"Exception in Trio task {proc!r}", "exception": rest, "handle": handle}
+                    {"message": f"Exception in Trio task {proc!r}", "exception": error, "handle": handle}
                 )
-            elif rest is not None:
+            if rest is not None:
                 self._failed(rest)
             if cancelled is not None:
                 raise cancelled from None
@@ -191,7 +200,9 @@ async def _serve(future: TrioFuture, proc: Callable[..., Awaitable[Any]], args: 
             result = await proc(*args)
     except BaseException as exc:
         cancelled, rest = split_cancelled(exc)
-        if rest is None:
+        if future.get_loop().is_closed():
+            _forsake(future, rest)
+        elif rest is None:
             future._end_cancelled()
         else:
             future._end()
@@ -199,11 +210,22 @@ async def _serve(future: TrioFuture, proc: Callable[..., Awaitable[Any]], args: 
         if cancelled is not None:
             raise cancelled from None
     else:
-        if scope.cancelled_caught:
+        if future.get_loop().is_closed():
+            _forsake(future, None)
+        elif scope.cancelled_caught:
             future._end_cancelled()
         else:
             future._end()
             future.set_result(result)
+
+
+def _forsake(future: TrioFuture, error: BaseException | None) -> None:
+    """The block has closed its loop: those who wait for the future cannot be called any more."""
+    future._end()
+    if error is not None:
+        future.get_loop().call_exception_handler(
+            {"message": "Exception in a Trio task whose loop is closed", "exception": error, "future": future}
+        )
 
 
 def _presentable(error: BaseException) -> BaseException:

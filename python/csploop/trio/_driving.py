@@ -37,12 +37,19 @@ class Driving:
     """Turns `loop` between open() and the end of run().
 
     interrupted: what to do with a KeyboardInterrupt or SystemExit out of a callback, if run() shall go on.
+    follow_clock: for a loop whose clock is the Trio run's own, and stands still else: moves it.
     """
 
-    def __init__(self, loop: Loop, interrupted: Callable[[BaseException], object] | None = None) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        interrupted: Callable[[BaseException], object] | None = None,
+        follow_clock: Callable[[], object] | None = None,
+    ) -> None:
         self.driver = Driver(loop, rearm=self._wake, on_stop=self.stop, signals=False)
         self.turns = 0
         self._interrupted = interrupted
+        self._follow_clock = follow_clock
         self._over = False
         self._finished = False
         self._pumper: trio.lowlevel.Task | None = None  # while it sleeps
@@ -139,6 +146,8 @@ class Driving:
             self._deadline = deadline
             if deadline is None:
                 self._alarm.deadline = math.inf
+            elif self._follow_clock is not None:
+                self._alarm.deadline = deadline / 1e9
             else:
                 self._alarm.deadline = trio.current_time() + deadline / 1e9 - self.driver.loop.time()
         return False
@@ -146,6 +155,8 @@ class Driving:
     def _turn(self, lazily: bool) -> None:
         self.turns += 1
         last = self._over
+        if self._follow_clock is not None:
+            self._follow_clock()
         library = thread_local.name
         thread_local.name = "asyncio"
         try:

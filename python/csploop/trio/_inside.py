@@ -1,8 +1,9 @@
 """What this package knows of Trio's private parts. The only place that does.
 
-Two things have no public way: a guest run that waits without a thread (its host can watch Trio's own epoll
-descriptor instead), and putting a guest run aside while its host loop does not run. Where this Trio is made
-differently, `Ticks` leaves the waiting to Trio's threads, which is slower and otherwise the same.
+Three things have no public way: a guest run that waits without a thread (its host can watch Trio's own epoll
+descriptor instead), putting a guest run aside while its host loop does not run, and telling Trio's usual
+clock from others. Where this Trio is made differently, `Ticks` leaves the waiting to Trio's threads, which is
+slower and otherwise the same.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable
 
 import trio
-from trio._core._run import GLOBAL_RUN_CONTEXT
+from trio._core._run import GLOBAL_RUN_CONTEXT, SystemClock
 
 if TYPE_CHECKING:
     from csploop._loop.base import Loop
 
-__all__ = ["Ticks", "is_guest_run", "swap_run"]
+__all__ = ["Ticks", "is_guest_run", "is_system_clock", "swap_run"]
 
 # A wait that is longer than this needs no timer: Trio's own maximum is a day.
 FOR_EVER = 86400
@@ -33,6 +34,11 @@ def swap_run(state: dict[str, Any]) -> dict[str, Any]:
 def is_guest_run() -> bool:
     """Whether the present Trio run is the guest of another loop."""
     return bool(getattr(GLOBAL_RUN_CONTEXT.runner, "is_guest", True))
+
+
+def is_system_clock(clock: trio.abc.Clock) -> bool:
+    """Whether time passes by itself: the clock of every run that was given no other."""
+    return isinstance(clock, SystemClock)
 
 
 class Unread:

@@ -138,11 +138,15 @@ class TrioEventLoop(BaseTrioEventLoop):
             await outer.start(self._hold_tasks)
 
     def _drive_in(self, outer: trio.Nursery) -> None:
-        driving = Driving(self, self._failed)
+        driving = Driving(self, self._failed, self._clock_follower())
         driving.open()
         self._driving = driving
         self._stopped = trio.Event()
         outer.start_soon(self._drive, driving, name="csploop.trio loop")
+
+    def _clock_follower(self) -> Callable[[], object] | None:
+        """What to call before each turn, where time does not pass by itself."""
+        return None
 
     async def _drive(self, driving: Driving) -> None:
         try:
@@ -157,25 +161,28 @@ class TrioEventLoop(BaseTrioEventLoop):
     async def _hold_tasks(self, task_status: trio.TaskStatus[None]) -> None:
         """Holds the nursery of the Trio tasks until the block is left, and winds up."""
         try:
-            with trio.CancelScope(shield=True):
+            with trio.CancelScope(shield=True) as shield:
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
                     task_status.started()
                     await self._left.wait()
-                    await self._resume()
-                    await self.synchronize()
-                    # Both kinds of tasks at once: either may need the other to end.
-                    for task in asyncio.all_tasks(self):
-                        nursery.start_soon(self._see_off, task)
+                    if not self._closed:  # by the block itself, after stop()
+                        await self._resume()
+                        await self.synchronize()
+                        # Both kinds of tasks at once: either may need the other to end.
+                        for task in asyncio.all_tasks(self):
+                            nursery.start_soon(self._see_off, task)
                     nursery.cancel_scope.cancel()
                 self._nursery = None
-                await self._finish()
+                if not self._closed:
+                    await self._finish(shield)
+                self._trio_executor.shutdown()
         finally:
             self._nursery = None
             if self._driving is not None:
                 self._driving.stop()
 
-    async def _finish(self) -> None:
+    async def _finish(self, shield: trio.CancelScope) -> None:
         """What is left when the tasks have ended: their orphans, async generators, the last callbacks."""
         for _ in range(PASSES):
             orphans = asyncio.all_tasks(self)
@@ -185,10 +192,22 @@ class TrioEventLoop(BaseTrioEventLoop):
                 task.cancel()
             for task in orphans:
                 await self._see_off(task)
-        if len(getattr(self, "_asyncgens")):  # noqa: B009  # not in the type stubs
-            await self.run_aio_coroutine(self.shutdown_asyncgens())
-        self._trio_executor.shutdown()
-        await self.synchronize()
+        try:
+            if len(getattr(self, "_asyncgens")):  # noqa: B009  # not in the type stubs
+                await self._close_generators(shield)
+        finally:
+            await self.synchronize()
+
+    async def _close_generators(self, shield: trio.CancelScope) -> None:
+        """What cancels the block interrupts their clean-up, too, but only once that has begun."""
+        closing = self.create_task(self.shutdown_asyncgens())
+        for _ in range(2):  # its own first step, and those of the tasks that it makes
+            await self.synchronize()
+        shield.shield = False
+        try:
+            await run_aio_future(closing)
+        finally:
+            shield.shield = True
 
     async def _resume(self) -> None:
         """If the loop was stopped before the end of its block: what it still has to cancel needs it."""

@@ -10,7 +10,9 @@ import trio
 
 from csploop._compat import BaseExceptionGroup
 from csploop.trio._calls import split_cancelled
+from csploop.trio._clocked import ClockedTrioEventLoop
 from csploop.trio._current import RunningLoop, current_loop
+from csploop.trio._inside import is_system_clock
 from csploop.trio._loop import TrioEventLoop
 from csploop.trio._words import explained
 
@@ -34,7 +36,7 @@ class OpenLoop:
         if self._entered:
             raise RuntimeError("a loop cannot be restarted: call open_loop() again for another one")
         self._entered = True
-        self._loop = loop = TrioEventLoop(self._queue_len)
+        self._loop = loop = _new_loop(self._queue_len)
         RunningLoop.acquire()
         self._token = current_loop.set(loop)
         self._manager = trio.open_nursery()
@@ -73,6 +75,8 @@ class OpenLoop:
             explained(outside)
         errors = loop._errors
         if inside is None and escaped is not None:
+            if outside is None and not errors and split_cancelled(escaped)[1] is None:
+                raise escaped  # only a cancellation, which came after the block
             errors.append(escaped)
         if errors:
             everything = [outside, *errors] if outside is not None else errors
@@ -80,6 +84,11 @@ class OpenLoop:
         if outside is None or outside is error:
             return swallowed and outside is None
         raise outside
+
+
+def _new_loop(queue_len: int | None) -> TrioEventLoop:
+    clock = trio.lowlevel.current_clock()
+    return TrioEventLoop(queue_len) if is_system_clock(clock) else ClockedTrioEventLoop(queue_len, clock)
 
 
 def _without_shell(error: BaseException) -> BaseException:

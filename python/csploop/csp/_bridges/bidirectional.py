@@ -58,7 +58,7 @@ class BidirectionalBridge(AsyncioBridge):
         RuntimeError before the first `start`. It never waits; events on their way are not bounded.
         """
         if self._start_time is None:
-            raise RuntimeError(f"emit() needs a bridge that is started: {self._name} is not")
+            raise RuntimeError(f"emit() needs a bridge that is started: call start() of {self._name} first")
         with self._lock:
             if not self._started:
                 return False

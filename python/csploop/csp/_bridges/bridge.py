@@ -220,7 +220,7 @@ class AsyncioBridge(Scheduling):
             raise TypeError(f"an offset is a timedelta, not {type(offset).__name__}")
         if offset < AT_ONCE:
             raise ValueError(f"an offset cannot be negative: {offset}")
-        self._require_started("call_at_offset")
+        self._require_started("call_at_offset()")
         return self._call(self._base() + offset, callback, args, offset=offset)
 
     def call_at_engine(self, when: datetime, callback: Callable[..., object], *args: Any) -> BridgeHandle:
@@ -239,7 +239,7 @@ class AsyncioBridge(Scheduling):
             raise TypeError(f"a coroutine is required, not {type(coro).__name__}")
         try:
             with self._lock:
-                self._require_started("run_coroutine")
+                self._require_started("run_coroutine()")
                 if self._thread is None or self._in_simulation():
                     return self._run_simulated(coro)
                 return asyncio.run_coroutine_threadsafe(coro, self._thread.loop)
@@ -266,7 +266,7 @@ class AsyncioBridge(Scheduling):
         return time.time()
 
     def elapsed_since_start(self) -> timedelta:
-        """From the start time to now. RuntimeError before `start`."""
+        """From the start time to now; zero before the first `start`."""
         if self._start_time is None:
-            raise RuntimeError(f"{self._name} has not been started")
+            return timedelta()
         return self.now() - self._base()

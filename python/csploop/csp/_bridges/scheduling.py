@@ -44,7 +44,7 @@ class Scheduling:
 
     def _require_started(self, what: str) -> None:
         if not self._started:
-            raise RuntimeError(f"{what}() needs a bridge that is started: {self._name} is not")
+            raise RuntimeError(f"{what} needs a bridge that is started: call start() of {self._name} first")
 
     def _in_simulation(self) -> bool:
         return self._port.live and self._port.simulated is True

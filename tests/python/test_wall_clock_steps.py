@@ -1,0 +1,62 @@
+"""Timers of the wall clock, and the others, when somebody sets that clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.wall_clock import needs_settable_wall_clock, run_with_wall_clock
+
+pytestmark = [
+    pytest.mark.ours("asyncio has no timers of the wall clock"),
+    pytest.mark.timeout(120),
+    needs_settable_wall_clock,
+]
+
+
+def test_wall_timers_follow_the_clock_forward(tmp_path: Path) -> None:
+    """The loop sleeps when the clock is set: only its descriptor can tell."""
+    run_with_wall_clock(
+        tmp_path,
+        """
+        import asyncio, threading, time
+        import csploop
+
+        async def main():
+            fired = asyncio.Event()
+            asyncio.get_running_loop()._call_at_wall(time.time_ns() + 3600 * 10**9, fired.set)
+            await asyncio.sleep(0.01)
+            assert not fired.is_set()
+            stepper = threading.Timer(0.05, step, (3601,))
+            stepper.start()
+            await asyncio.wait_for(fired.wait(), 60)
+            stepper.join()
+
+        csploop.run(main())
+        """,
+    )
+
+
+def test_wall_timers_follow_the_clock_back(tmp_path: Path) -> None:
+    """A timer that was nearly due waits again; one on the monotonic clock knows nothing of it."""
+    run_with_wall_clock(
+        tmp_path,
+        """
+        import asyncio, threading, time
+        import csploop
+
+        async def main():
+            fired = asyncio.Event()
+            asyncio.get_running_loop()._call_at_wall(time.time_ns() + 10**9, fired.set)
+            await asyncio.sleep(0.01)
+            stepper = threading.Timer(0.01, step, (-3600,))
+            stepper.start()
+            await asyncio.sleep(1.1)
+            stepper.join()
+            assert not fired.is_set()
+            step(3600)
+            await asyncio.wait_for(fired.wait(), 60)
+
+        csploop.run(main())
+        """,
+    )
