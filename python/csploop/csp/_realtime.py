@@ -28,10 +28,6 @@ FAR_NS = 10**9 * 86400 * 365
 STEP_NS = 1_000_000
 
 
-def _nothing() -> None:
-    pass
-
-
 class RealtimeRun(DrivenRun):
     """A run in realtime whose loop shares the engine's thread. `with run:` around csp's own run."""
 
@@ -112,7 +108,7 @@ class RealtimeRun(DrivenRun):
         if self._on_engine_thread():
             self._push()
         else:
-            self.loop.call_soon_threadsafe(_nothing)
+            self._wake_loop()
 
     def _woken(self) -> None:
         """From the thread that watches the descriptor."""

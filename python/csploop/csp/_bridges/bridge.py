@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 from csploop.csp._bridges.calls import BridgeHandle
 from csploop.csp._bridges.channel import BridgeStats, Channel
 from csploop.csp._bridges.checks import checker
-from csploop.csp._bridges.loop_thread import LoopThread
-from csploop.csp._bridges.moments import AT_ONCE, as_utc, span, utc_now
+from csploop.csp._bridges.moments import as_utc, span
 from csploop.csp._bridges.port import BridgeAdapter
 from csploop.csp._bridges.scheduling import Scheduling
-from csploop.csp._times import to_microseconds
+from csploop.csp._loop_thread import LoopThread
+from csploop.csp._times import AT_ONCE, to_microseconds, utc_now
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -20,10 +20,9 @@ from csploop.csp._bridges import nodes
 from csploop.csp._bridges.calls import BridgeHandle
 from csploop.csp._bridges.channel import Channel
 from csploop.csp._run import Run, current_run
+from csploop.csp._times import AT_ONCE
 
 __all__ = ["BridgeAdapter", "Port", "is_realtime"]
-
-AT_ONCE = timedelta()
 
 
 class PortOwner(Protocol):
