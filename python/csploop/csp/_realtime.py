@@ -18,7 +18,7 @@ from csploop._loop.base import Loop
 from csploop._loop.driver import Driver
 from csploop.csp._driven import DrivenRun
 from csploop.csp._times import to_microseconds
-from csploop.csp._wake import EpollWatch, PollWatch, watch
+from csploop.csp._wake import Watch, watch
 
 __all__ = ["RealtimeRun"]
 
@@ -34,7 +34,7 @@ class RealtimeRun(DrivenRun):
     def __init__(self, loop: Loop | None = None) -> None:
         super().__init__(Loop() if loop is None else loop, owned=loop is None)
         self._driver = Driver(self.loop, rearm=self._push, on_stop=self._loop_stopped)
-        self._watch: EpollWatch | PollWatch | None = None
+        self._watch: Watch | None = None
         self._push_tick: Callable[[bool], None] | None = None
         self._pushed = False
         self._schedule: Callable[[timedelta], Any] | None = None
