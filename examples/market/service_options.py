@@ -23,7 +23,7 @@ def arguments(description: str | None) -> argparse.Namespace:
     made = parser("market_service", description, EPILOG, "until Ctrl-C")
     made.whole("--clients", 0, 1000, 12, "WebSocket subscribers in the clients' process")
     made.whole("--pollers", 0, 1000, 6, "HTTP pollers there, 20 requests a second each at most")
-    made.whole("--slow", 0, 1000, 1, "subscribers of those that read ten messages a second and lose the rest")
+    made.whole("--slow", 0, 1000, 1, "how many of those read ten messages a second, and lose the rest")
     add = made.add_argument
     add("--loop", choices=loops.NAMES, default="csploop", help="event loop of the service (default: csploop)")
     add(
