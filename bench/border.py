@@ -59,7 +59,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=7, help="times that each is measured (7)")
     parser.add_argument("--seconds", type=float, default=0.5, help="length of each window (0.5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where all samples go")
     arguments = parser.parse_args()

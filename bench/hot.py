@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The hot path in under half a minute: TCP echo, 100 connections, 1 KiB, csploop against uvloop.
 
-    python bench/hot.py                              # the figure that the acceptance looks at
+    python bench/hot.py                              # five rounds, csploop and uvloop
     python bench/hot.py --contenders csploop,uvloop,asyncio,rloop --kind streams
     python bench/hot.py --size 64 --connections 10 --seconds 2 --rounds 3
 
@@ -41,12 +41,24 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--python", default=sys.executable, help="the interpreter of the servers (default: this one)"
     )
-    parser.add_argument("--kind", choices=["protocol", "streams", "buffered"], default="protocol")
-    parser.add_argument("--transport", choices=["tcp", "unix"], default="tcp")
-    parser.add_argument("--connections", type=int, default=100)
-    parser.add_argument("--size", type=int, default=1024, help="bytes of a message")
-    parser.add_argument("--depth", type=int, default=1, help="messages under way on each connection")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--kind",
+        choices=["protocol", "streams", "buffered"],
+        default="protocol",
+        help="how the server is written (default protocol)",
+    )
+    parser.add_argument(
+        "--transport",
+        choices=["tcp", "unix"],
+        default="tcp",
+        help="what the client connects by (default tcp)",
+    )
+    parser.add_argument("--connections", type=int, default=100, help="of the load client (default 100)")
+    parser.add_argument("--size", type=int, default=1024, help="bytes of a message (default 1024)")
+    parser.add_argument(
+        "--depth", type=int, default=1, help="messages under way on each connection (default 1)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="times that each contender is measured (5)")
     parser.add_argument("--seconds", type=float, default=1.5, help="of each window (default 1.5)")
     parser.add_argument(
         "--nice", type=int, default=0, help="priority of server and client on a busy machine: -10"

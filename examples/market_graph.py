@@ -13,8 +13,9 @@ import sys
 try:
     from market import backtest, picture, summary
     from market.graph_options import arguments
-    from market.live import CannotStart, FeedBroke, Live
+    from market.live import FeedBroke, Live
     from market.recording import BadRecording, load
+    from market.web_service import CannotStart
 except ModuleNotFoundError as error:
     if error.name not in ("aiohttp", "csp", "matplotlib"):
         raise
@@ -43,9 +44,14 @@ def main() -> int:
     again.run()
     found = backtest.differences(live.board, again.board)
     title = f"{live.seen:,} ticks at {options.speed:g} times their pace, bars of {options.bar} s"
-    picture.draw(live.board.rows, title, options.png)
-    print("\n".join(["", *summary.lines(live, again, options.png, found)]))
-    return 1 if found or live.audience.errors else 0
+    drawn, pictured = f"picture: {options.png}", True
+    try:
+        picture.draw(live.board.rows, title, options.png)
+    except OSError as error:
+        pictured = False
+        drawn = f"TROUBLE: no picture in {options.png}: {error.strerror or error}; --png names another place"
+    print("\n".join(["", *summary.lines(live, again, drawn, found)]))
+    return 0 if pictured and not found and not live.audience.errors else 1
 
 
 if __name__ == "__main__":

@@ -21,10 +21,11 @@ try:
     from market.hub import Hub
     from market.interrupts import interrupts
     from market.load_process import ClientsFailed, LoadProcess
-    from market.options import arguments
     from market.progress import Progress
     from market.recording import BadRecording, Tick, load
     from market.service import Service
+    from market.service_options import arguments
+    from market.web_service import CannotStart
 except ModuleNotFoundError as error:
     if error.name != "aiohttp":
         raise
@@ -35,10 +36,6 @@ except ModuleNotFoundError as error:
 QUEUE_LIMIT = 256  # messages that wait for one subscriber before the oldest is dropped
 POLL_PERIOD = 0.05  # s between two requests of one poller
 GOODBYE = 10.0  # s for subscribers to take what is still theirs when the service ends
-
-
-class CannotStart(Exception):
-    """Bad input or a taken port; the text is for the user."""
 
 
 class Session:
@@ -57,13 +54,7 @@ class Session:
     async def run(self) -> int:
         options = self.options
         with interrupts() as interrupted:
-            try:
-                port = await self.service.start("127.0.0.1", options.port)
-            except OSError as error:
-                raise CannotStart(
-                    f"cannot listen on port {options.port}: {error.strerror or error}"
-                ) from error
-            url = f"http://127.0.0.1:{port}/"
+            url = await self.service.start(options.port)
             until = f"for {options.seconds:g} s" if options.seconds else "until Ctrl-C"
             print(f"serving {url} on {options.loop} {until}", flush=True)
             failure = None
@@ -121,7 +112,7 @@ class Session:
         """Everybody gets what is still in the queues, and the clients' books are collected."""
         if self.load is not None:
             self.load.finish()
-        self.hub.end_all()
+        self.hub.subscribers.end_all()
         if reporting is not None:
             await asyncio.wait({reporting}, timeout=GOODBYE)
             if not reporting.done():
@@ -140,10 +131,10 @@ class Session:
         }
 
     def line(self) -> str:
-        hub, requests = self.hub, sum(self.service.requests.values())
+        subscribers, requests = self.hub.subscribers, sum(self.service.requests.values())
         text = (
-            f"{time.monotonic() - self.started:.1f} s  ticks {self.feed.published:,}  out {hub.sent:,}  "
-            f"dropped {hub.dropped:,}  http {requests:,}"
+            f"{time.monotonic() - self.started:.1f} s  ticks {self.feed.published:,}  "
+            f"out {subscribers.sent:,}  dropped {subscribers.dropped:,}  http {requests:,}"
         )
         if self.load is not None and self.load.quantiles is not None:
             p50, p99 = self.load.quantiles

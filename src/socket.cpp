@@ -40,7 +40,7 @@ int parse_unix_address(const char *path, Address &out) {
         return CSPLOOP_EINVAL;
     sockaddr_un address{};
     const size_t length = std::strlen(path);
-    const bool abstract = path[0] == '@';
+    const bool abstract = is_abstract(path);
     if (length >= sizeof address.sun_path + (abstract ? 1 : 0))
         return CSPLOOP_EINVAL;
     address.sun_family = AF_UNIX;

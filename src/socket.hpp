@@ -39,9 +39,10 @@ void reset_on_close(int fd);
 int64_t receive(int fd, bool is_socket, void *buffer, size_t length);
 int64_t send(int fd, bool is_socket, const iovec *parts, int count);
 
-// Per system (src/linux, src/posix): close-on-exec, non-blocking, no SIGPIPE.
+// Per system (src/linux, src/posix). Sockets are close-on-exec, non-blocking, without SIGPIPE.
 int open_stream_socket(int family);
 int accept(int fd);
 int64_t send_socket(int fd, const iovec *parts, int count);
+bool is_abstract(const char *path); // a Unix address outside of the file system
 
 } // namespace csploop::sys

@@ -104,9 +104,9 @@ def latency(pushes: int) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--values", type=int, default=500_000)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--values", type=int, default=500_000, help="of each run (500,000)")
+    parser.add_argument("--rounds", type=int, default=7, help="runs of each case (7)")
     options = parser.parse_args()
     cases = {
         "GenericPushAdapter.push_tick": bare,

@@ -35,7 +35,7 @@ def consume(batch: ts[np.ndarray], total: int, result: object):
 
 def measure(run, records: int, many: int) -> tuple[float, float, float]:
     """Records a second from the producer's start to the last one's tick, records a batch, and the producer's
-    CPU time a record (ns), which says what an own core would make of it."""
+    CPU time a record (ns), which says what it would do on a core of its own."""
     result: list[tuple[float, int]] = []
     with RecordBridge(RECORD) as bridge:
         started: list[tuple[float, Producer]] = []
@@ -59,9 +59,9 @@ def measure(run, records: int, many: int) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--records", type=int, default=20_000_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=int, default=20_000_000, help="of each run (20,000,000)")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each case (5)")
     options = parser.parse_args()
     print(f"{options.records:,} records of {RECORD.itemsize} bytes, median of {options.rounds} rounds")
     cases = [

@@ -54,9 +54,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--coroutines", type=int, default=1000)
-    parser.add_argument("--sleeps", type=int, default=1000, help="of each coroutine")
-    parser.add_argument("--together", action="store_true")
+    parser.add_argument("--coroutines", type=int, default=1000, help="how many (1000)")
+    parser.add_argument("--sleeps", type=int, default=1000, help="of each coroutine (1000)")
+    parser.add_argument("--together", action="store_true", help="all sleep equally long")
     arguments = parser.parse_args()
     digests = set()
     for _ in range(2):

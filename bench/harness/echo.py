@@ -27,8 +27,7 @@ NOTE = "Closed loop: each connection has one message under way. Malloc is warm."
 MALLOC_NOTE = (
     "TCP, Protocol, 100 connections. Cold: a fresh process, in which malloc maps and unmaps pages for every "
     "read buffer over 128 KiB. Warm: it has freed a block of 8 MiB once, after which malloc keeps such "
-    "buffers "
-    "in its heap."
+    "buffers in its heap."
 )
 
 

@@ -59,10 +59,10 @@ async def calls(package: Any, seconds: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--package", choices=("csploop.trio", "trio_asyncio"), required=True)
-    parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("what", choices=("serve", "calls"))
+    parser = argparse.ArgumentParser(description="asyncio inside Trio, for the benchmarks.")
+    parser.add_argument("--package", choices=("csploop.trio", "trio_asyncio"), required=True, help="whose")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each kind of call (1)")
+    parser.add_argument("what", choices=("serve", "calls"), help="what to be")
     arguments = parser.parse_args()
     package = importlib.import_module(arguments.package)
     if arguments.what == "serve":

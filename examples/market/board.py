@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from .graph import Row, Trade
-from .hub import Subscriber
+from .subscribers import Subscribers
 
 VIEWER_LIMIT = 512  # messages that wait for one viewer before the oldest is dropped
 
@@ -36,49 +36,24 @@ class Board:
         self.rows: dict[str, list[Row]] = {symbol: [] for symbol in symbols}
         self.trades = 0
         self.last: dict[str, Trade] = {}
-        self._present: set[Subscriber] = set()
-        self._gone_sent = self._gone_dropped = 0
-        self.joined = 0
+        self.viewers = Subscribers(VIEWER_LIMIT)
 
     def on_trade(self, trade: Trade) -> None:
         self.trades += 1
         self.last[trade.symbol] = trade
-        if self._present:
+        if self.viewers:
             self._offer({"trade": {"symbol": trade.symbol, "ms": trade.ms, "price": trade.price}})
 
     def on_row(self, row: Row) -> None:
         self.rows[row.bar.symbol].append(row)
-        if self._present:
+        if self.viewers:
             self._offer({"bar": as_dict(row)})
 
     def _offer(self, message: dict[str, Any]) -> None:
         text = json.dumps(message)
-        for viewer in self._present:
+        for viewer in self.viewers:
             viewer.offer(text)
-
-    def join(self) -> Subscriber:
-        viewer = Subscriber(VIEWER_LIMIT)
-        self._present.add(viewer)
-        self.joined += 1
-        return viewer
-
-    def leave(self, viewer: Subscriber) -> None:
-        self._present.discard(viewer)
-        self._gone_sent += viewer.sent
-        self._gone_dropped += viewer.dropped
-
-    def end_all(self) -> None:
-        for viewer in self._present:
-            viewer.end()
 
     @property
     def bars(self) -> int:
         return sum(map(len, self.rows.values()))
-
-    @property
-    def sent(self) -> int:
-        return self._gone_sent + sum(viewer.sent for viewer in self._present)
-
-    @property
-    def dropped(self) -> int:
-        return self._gone_dropped + sum(viewer.dropped for viewer in self._present)

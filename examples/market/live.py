@@ -31,18 +31,14 @@ from .measure import Histogram
 from .progress import Progress
 from .recording import Tick
 from .service import Service
+from .web_service import WebService
 
-HOST = "127.0.0.1"
 FEED_LIMIT = 1 << 16  # messages that may wait for a subscriber: the graph is to get all of them
 FOREVER = timedelta(days=365)
 
 
 class FeedBroke(Exception):
     """The feed lost ticks, or ended by itself; the text says how."""
-
-
-class CannotStart(Exception):
-    """A taken port, for example; the text is for the user."""
 
 
 @csp.graph
@@ -81,7 +77,8 @@ class Live:
             interrupted = stack.enter_context(interrupts())
             feed_url = await self._open(stack, self.exchange, 0)
             url = await self._open(stack, self.service, self.options.port)
-            until = f"for {self.options.seconds:g} s" if self.options.seconds else "until Ctrl-C"
+            seconds = self.options.seconds
+            until = f"for {seconds:g} s" if seconds else "until the day is over or Ctrl-C"
             print(f"serving {url} from a csp graph and asyncio in one thread {until}", flush=True)
             started, cpu = time.monotonic(), time.process_time()
             watching = asyncio.ensure_future(self.audience.run(url, self.board.symbols, self._over))
@@ -99,19 +96,16 @@ class Live:
                 else:
                     raise FeedBroke("the feed's connection ended too early")
                 await conducting
-            self.board.end_all()
+            self.board.viewers.end_all()
             await asyncio.wait({watching}, timeout=PATIENCE)
             watching.cancel()
             self.seconds, self.cpu_seconds = time.monotonic() - started, time.process_time() - cpu
         csploop.csp.stop_engine()
 
-    async def _open(self, stack: contextlib.AsyncExitStack, service: Any, port: int) -> str:
-        try:
-            port = await service.start(HOST, port)
-        except OSError as error:
-            raise CannotStart(f"cannot listen on port {port}: {error.strerror or error}") from error
+    async def _open(self, stack: contextlib.AsyncExitStack, service: WebService, port: int) -> str:
+        url = await service.start(port)
         stack.push_async_callback(service.stop)
-        return f"http://{HOST}:{port}/"
+        return url
 
     async def _conduct(self, interrupted: asyncio.Event, started: float) -> None:
         """Lets the feed play, shows how it goes, and ends it in good order when the time is over."""
@@ -126,7 +120,7 @@ class Live:
                 each.cancel()
             await asyncio.wait(work)
         self._over.set()
-        self.hub.end_all()  # subscribers get what is still theirs, and a last message
+        self.hub.subscribers.end_all()  # subscribers get what is still theirs, and a last message
 
     def _take(self, data: dict[str, Any]) -> Trade | None:
         """A trade, if it is one. Every message counts."""
@@ -140,8 +134,8 @@ class Live:
 
     def line(self) -> str:
         board, answers = self.board, sum(self.service.requests.values())
-        text = f"ticks {self.seen:,}  trades {board.trades:,}  bars {board.bars:,}  out {board.sent:,}"
-        text += f"  http {answers:,}"
+        text = f"ticks {self.seen:,}  trades {board.trades:,}  bars {board.bars:,}"
+        text += f"  out {board.viewers.sent:,}  http {answers:,}"
         if self.latency.total:
             p50, p99 = self.latency.quantile(0.5), self.latency.quantile(0.99)
             text += f"  p50 {p50 / 1e6:.1f}  p99 {p99 / 1e6:.1f} ms"

@@ -66,9 +66,7 @@ class Subscriber:
         endpoint = SLOW if self._slow else FAST
         try:
             async with session.ws_connect(url + "ws", compress=0) as ws:
-                if (
-                    self._slow
-                ):  # else the kernel, and not the service, would hold most of what it has yet to read
+                if self._slow:  # else the kernel would hold most of what it has yet to read, not the service
                     ws.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOW_BUFFER)
                 await ws.send_json({"subscribe": self._wanted})
                 async for message in ws:

@@ -82,7 +82,7 @@ def as_csv(rows: list[Row]) -> str:
 def main() -> None:
     default = Path(__file__).resolve().parent.parent / "data" / "ticks.csv.gz"
     parser = argparse.ArgumentParser(description="Make the recorded day of ticks.")
-    parser.add_argument("--out", type=Path, default=default, help="file to write")
+    parser.add_argument("--out", type=Path, default=default, help="file to write (default: examples/data/ticks.csv.gz)")
     out: Path = parser.parse_args().out
     rows = day()
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ COLUMNS = 2
 
 
 def draw(rows: Mapping[str, Sequence[Row]], title: str, path: Path) -> None:
-    """Writes the PNG. Symbols without a bar get an empty panel that says so."""
+    """Writes the PNG, or raises OSError. Symbols without a bar get an empty panel that says so."""
     lines = -(-len(rows) // COLUMNS)
     figure, axes = pyplot.subplots(
         lines, COLUMNS, figsize=(12, 2.6 * lines + 0.8), squeeze=False, layout="constrained"
@@ -29,7 +29,7 @@ def draw(rows: Mapping[str, Sequence[Row]], title: str, path: Path) -> None:
     for panel in panels[len(rows) :]:
         panel.set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, format="png")
     pyplot.close(figure)
 
 

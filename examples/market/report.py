@@ -38,7 +38,8 @@ class Run:
 
 def lines(run: Run, feed: Feed, hub: Hub, service: Service) -> list[str]:
     requests = sum(service.requests.values())
-    messages = hub.sent + requests
+    subscribers = hub.subscribers
+    messages = subscribers.sent + requests
     cpu = f"CPU {run.cpu_seconds:.2f} s, {100 * run.cpu_seconds / max(run.seconds, 1e-9):.0f} % of one core"
     if messages:
         cpu += f", {1e6 * run.cpu_seconds / messages:.0f} µs a message"
@@ -46,8 +47,9 @@ def lines(run: Run, feed: Feed, hub: Hub, service: Service) -> list[str]:
     if run.report is not None:
         out += [*table(HEAD, _rows(run.report, run.seconds)), ""]
     out += [
-        f"ticks in {feed.published:,}   messages out {hub.sent:,} ({size(service.ws_bytes)})   "
-        f"dropped by policy {hub.dropped:,}   slow consumers {hub.slow} of {hub.joined}",
+        f"ticks in {feed.published:,}   messages out {subscribers.sent:,} ({size(service.ws_bytes)})   "
+        f"dropped by policy {subscribers.dropped:,}   "
+        f"slow consumers {subscribers.slow} of {subscribers.joined}",
         f"HTTP answers {requests:,} ({size(sum(service.http_bytes.values()))})   {cpu}",
     ]
     if run.report is not None:

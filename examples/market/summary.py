@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
-from pathlib import Path
 
 import csp
+import csploop
 
 from .backtest import Backtest
 from .board import Board
@@ -15,10 +15,9 @@ from .measure import duration, table
 HEAD = ("symbol", "bars", "trades", "volume", "open", "high", "low", "close", "vwap", "deviation")
 
 
-def lines(live: Live, backtest: Backtest, picture: Path, found: list[str]) -> list[str]:
-    import csploop
-
-    board, latency, answers = live.board, live.latency, live.audience.answers
+def lines(live: Live, backtest: Backtest, picture: str, found: list[str]) -> list[str]:
+    board, viewers = live.board, live.board.viewers
+    latency, answers = live.latency, live.audience.answers
     seconds, options = live.seconds, live.options
     python = f"{platform.python_implementation()} {platform.python_version()}"
     share = 100 * live.cpu_seconds / max(seconds, 1e-9)
@@ -32,10 +31,10 @@ def lines(live: Live, backtest: Backtest, picture: Path, found: list[str]) -> li
         f"CPU {live.cpu_seconds:.2f} s, {share:.0f} % of one core",
         f"from the recording to the graph: p50 {duration(latency.quantile(0.5))}, "
         f"p99 {duration(latency.quantile(0.99))}, max {duration(latency.largest)}",
-        f"viewers {board.joined}: {board.sent:,} messages, {board.dropped:,} dropped by policy   "
+        f"viewers {viewers.joined}: {viewers.sent:,} messages, {viewers.dropped:,} dropped by policy   "
         f"HTTP {sum(live.service.requests.values()):,} answers, p50 {duration(answers.quantile(0.5))}, "
         f"p99 {duration(answers.quantile(0.99))}",
-        f"picture: {picture}",
+        picture,
         "",
     ]
     out += [f"TROUBLE: {count} x {text}" for text, count in live.audience.errors.items()]

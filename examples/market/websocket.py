@@ -10,7 +10,7 @@ from typing import Callable
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from .hub import Subscriber
+from .subscribers import Subscriber
 
 SEND_BUFFER = 16 * 1024  # a kernel buffer full of old prices helps nobody
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Trio and asyncio in one thread, on one loop: a server of asyncio's, clients of Trio's, calls between them.
 
-    python trio_and_asyncio.py           # Trio has the thread, asyncio is inside
-    python trio_and_asyncio.py --guest   # asyncio has it, Trio is the guest
+python trio_and_asyncio.py           # Trio has the thread, asyncio is inside
+python trio_and_asyncio.py --guest   # asyncio has it, Trio is the guest
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ async def program() -> list[str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--guest", action="store_true")
+    parser.add_argument("--guest", action="store_true", help="asyncio has the thread, Trio is its guest")
     answers = csploop.run(program()) if parser.parse_args().guest else csploop.trio.run(main)
     for text in sorted(answers):
         print(text)

@@ -58,7 +58,7 @@ enum csploop_close_flags {
 CSPLOOP_API int csploop_tcp_listen(csploop_t *loop, csploop_id *out, const char *host, int port,
                                    const csploop_stream_options *options, csploop_fn fn, void *arg);
 
-/* Listens on a Unix socket path. A leading '@' names Linux's abstract space.
+/* Listens on a Unix socket path. On Linux a leading '@' names the abstract space.
  *   The path is not unlinked, neither before nor after.
  *   Thread: loop-thread. Errors: as csploop_tcp_listen. Since 0.1. */
 CSPLOOP_API int csploop_unix_listen(csploop_t *loop, csploop_id *out, const char *path,
@@ -84,7 +84,7 @@ CSPLOOP_API int csploop_listener_resume(csploop_t *loop, csploop_id id);
 CSPLOOP_API int csploop_tcp_connect(csploop_t *loop, csploop_id *out, const char *host, int port,
                                     const csploop_stream_options *options, csploop_fn fn, void *arg);
 
-/* Connects to a Unix socket path ('@': abstract).
+/* Connects to a Unix socket path, or abstract name: as csploop_unix_listen.
  *   Thread: loop-thread. Errors: EINVAL, EMFILE, ENOMEM, ETHREAD, ECLOSED, ECHILD;
  *   refusals come with CONNECT. Since 0.1. */
 CSPLOOP_API int csploop_unix_connect(csploop_t *loop, csploop_id *out, const char *path,

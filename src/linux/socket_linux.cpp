@@ -30,4 +30,8 @@ int64_t send_socket(int fd, const iovec *parts, int count) {
     return sent < 0 ? -errno : sent;
 }
 
+bool is_abstract(const char *path) {
+    return path[0] == '@';
+}
+
 } // namespace csploop::sys

@@ -57,4 +57,8 @@ int64_t send_socket(int fd, const iovec *parts, int count) {
     return sent < 0 ? -errno : sent;
 }
 
+bool is_abstract(const char *) {
+    return false;
+}
+
 } // namespace csploop::sys

@@ -81,6 +81,7 @@ TEST_P(Listen, AcceptsOnAUnixPath) {
     EXPECT_TRUE(std::filesystem::exists(path.text())) << "the path is not unlinked";
 }
 
+#if defined(__linux__)
 TEST_P(Listen, AcceptsOnAnAbstractName) {
     const std::string name = "@csploop-test-" + std::to_string(getpid());
     csploop_id listener = 0;
@@ -92,6 +93,7 @@ TEST_P(Listen, AcceptsOnAnAbstractName) {
     Fd client = dial(AF_UNIX, &address, static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size()));
     talk(accept_one(listener), client);
 }
+#endif
 
 TEST_P(Listen, AdoptsAListeningSocket) {
     auto [plain, port] = plain_listener();

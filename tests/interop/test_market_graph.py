@@ -7,20 +7,13 @@ import json
 import re
 import shutil
 import signal
+import socket
 import struct
-import subprocess
-import sys
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-PROGRAM = EXAMPLES / "market_graph.py"
-SECONDS = 60  # a whole run has to end within; the timeout mark is longer
+from support.programs import SECONDS, get, numbers, run, serving
 
 pytestmark = [
     pytest.mark.timeout(100),
@@ -28,30 +21,9 @@ pytestmark = [
 ]
 
 
-def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(PROGRAM), "--png", str(tmp_path / "run.png"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-
-
-@contextmanager
-def serving(tmp_path: Path, *arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A run that goes on until it is told to end; the URL of its board, and its process."""
-    command = [sys.executable, str(PROGRAM), "--png", str(tmp_path / "run.png"), "--seconds", "0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            first = process.stdout.readline()
-            match = re.match(r"serving (http://\S+/) ", first)
-            assert match, first + process.communicate(timeout=SECONDS)[1]
-            yield match[1], process
-        finally:
-            process.kill()
-
-
-def numbers(pattern: str, text: str) -> list[int]:
-    match = re.search(pattern, text)
-    assert match, text
-    return [int(group.replace(",", "")) for group in match.groups()]
+def market(tmp_path: Path, *arguments: str) -> list[str]:
+    """Program and arguments: it draws into the test's directory."""
+    return ["market_graph.py", "--png", str(tmp_path / "run.png"), *arguments]
 
 
 def columns(table: str) -> dict[str, list[int]]:
@@ -61,7 +33,7 @@ def columns(table: str) -> dict[str, list[int]]:
 
 
 def test_live_and_backtest_give_the_same_bars_and_the_summary_adds_up(tmp_path: Path) -> None:
-    result = run(tmp_path, "--seconds", "2", "--speed", "1500", "--viewers", "2", "--pollers", "2")
+    result = run(*market(tmp_path, "--seconds", "2", "--speed", "1500", "--viewers", "2", "--pollers", "2"))
     assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
     out = result.stdout
     assert "equal to those of the live run" in out and "TROUBLE" not in out
@@ -79,7 +51,7 @@ def test_live_and_backtest_give_the_same_bars_and_the_summary_adds_up(tmp_path: 
 
 
 def test_the_picture_is_a_png_of_some_size(tmp_path: Path) -> None:
-    result = run(tmp_path, "--seconds", "1", "--speed", "3000", "--viewers", "0", "--pollers", "0")
+    result = run(*market(tmp_path, "--seconds", "1", "--speed", "3000", "--viewers", "0", "--pollers", "0"))
     assert result.returncode == 0, result.stdout + result.stderr
     data = (tmp_path / "run.png").read_bytes()
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
@@ -87,8 +59,16 @@ def test_the_picture_is_a_png_of_some_size(tmp_path: Path) -> None:
     assert width > 800 and height > 500
 
 
+def test_a_picture_that_cannot_be_written_spoils_the_exit_code_only(tmp_path: Path) -> None:
+    (tmp_path / "run.png").mkdir()
+    result = run(*market(tmp_path, "--seconds", "1", "--speed", "3000", "--viewers", "0", "--pollers", "0"))
+    assert (result.returncode, result.stderr) == (1, ""), result.stdout + result.stderr
+    assert f"TROUBLE: no picture in {tmp_path / 'run.png'}: Is a directory" in result.stdout
+    assert "equal to those of the live run" in result.stdout
+
+
 def test_a_whole_day_ends_by_itself(tmp_path: Path) -> None:
-    result = run(tmp_path, "--seconds", "0", "--speed", "50000", "--bar", "900", "--viewers", "1")
+    result = run(*market(tmp_path, "--seconds", "0", "--speed", "50000", "--bar", "900", "--viewers", "1"))
     assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
     (ticks,) = numbers(r"feed ([\d,]+) ticks", result.stdout)
     assert numbers(r"over the same ([\d,]+) ticks", result.stdout) == [ticks]
@@ -97,7 +77,7 @@ def test_a_whole_day_ends_by_itself(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_still_says_what_it_did(tmp_path: Path, number: signal.Signals) -> None:
-    with serving(tmp_path, "--speed", "1000", "--viewers", "1", "--pollers", "0") as (url, process):
+    with serving(*market(tmp_path, "--speed", "1000", "--viewers", "1", "--pollers", "0")) as (url, process):
         urllib.request.urlopen(url, timeout=SECONDS).close()
         process.send_signal(number)
         out, err = process.communicate(timeout=SECONDS)
@@ -106,29 +86,20 @@ def test_interrupted_it_still_says_what_it_did(tmp_path: Path, number: signal.Si
 
 
 def test_it_answers_over_http(tmp_path: Path) -> None:
-    with serving(tmp_path, "--speed", "3000", "--viewers", "0", "--pollers", "0") as (url, process):
-
-        def get(path: str) -> tuple[int, str]:
-            try:
-                with urllib.request.urlopen(url + path, timeout=SECONDS) as response:
-                    return response.status, response.read().decode()
-            except urllib.error.HTTPError as error:
-                with error:
-                    return error.code, error.read().decode()
-
-        status, page = get("")
+    with serving(*market(tmp_path, "--speed", "3000", "--viewers", "0", "--pollers", "0")) as (url, process):
+        status, page = get(url)
         assert status == 200 and "new WebSocket(" in page
         bars: list[dict[str, float]] = []
         while len(bars) < 3:
-            status, text = get("bars/KITE?limit=3")
+            status, text = get(url + "bars/KITE?limit=3")
             bars = json.loads(text)
         assert status == 200
         assert [bar["start_ms"] for bar in bars] == sorted(bar["start_ms"] for bar in bars)
         assert all(bar["low"] <= bar["vwap"] <= bar["high"] and bar["trades"] > 0 for bar in bars)
-        assert get("bars/KITE?limit=0")[0] == get("bars/KITE?limit=x")[0] == 400
-        status, text = get("bars/NOPE")
+        assert get(url + "bars/KITE?limit=0")[0] == get(url + "bars/KITE?limit=x")[0] == 400
+        status, text = get(url + "bars/NOPE")
         assert status == 404 and "KITE" in text
-        assert {bar["symbol"] for bar in json.loads(get("bars")[1])} >= {"KITE"}
+        assert {bar["symbol"] for bar in json.loads(get(url + "bars")[1])} >= {"KITE"}
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, err) == (0, ""), out + err
@@ -155,7 +126,7 @@ def test_a_browser_sees_the_chart_move(tmp_path: Path) -> None:
         f"--user-data-dir={tmp_path / 'profile'}",
     ):
         options.add_argument(switch)
-    with serving(tmp_path, "--speed", "300", "--viewers", "0", "--pollers", "0") as (url, process):
+    with serving(*market(tmp_path, "--speed", "300", "--viewers", "0", "--pollers", "0")) as (url, process):
         page = webdriver.Chrome(options, webdriver.ChromeService(driver))
         try:
             page.get(url)
@@ -197,17 +168,15 @@ BAD = {
 
 @pytest.mark.parametrize(("arguments", "reason"), BAD.values(), ids=BAD.keys())
 def test_bad_input_is_one_clear_line(tmp_path: Path, arguments: list[str], reason: str) -> None:
-    result = run(tmp_path, *arguments)
+    result = run(*market(tmp_path, *arguments))
     assert (result.returncode, result.stdout) == (2, "")
     assert reason in result.stderr and result.stderr.count("\n") == 1, result.stderr
 
 
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        result = run(tmp_path, "--port", port)
+        result = run(*market(tmp_path, "--port", port))
     assert result.returncode == 2
     assert f"cannot listen on port {port}" in result.stderr and "in use" in result.stderr.lower()
     assert result.stderr.count("\n") == 1

@@ -12,17 +12,13 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.programs import EXAMPLES, SECONDS, get, numbers, run, serving
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-SERVICE = EXAMPLES / "market_service.py"
-SECONDS = 50  # a whole run has to end within; the timeout mark is longer
+PROGRAM = "market_service.py"
 
 pytestmark = [
     pytest.mark.timeout(90),
@@ -34,29 +30,7 @@ pytestmark = [
 
 
 def service(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SERVICE), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, env=env)
-
-
-@contextmanager
-def serving(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A service that runs until it is told to end; its URL and process."""
-    command = [sys.executable, str(SERVICE), "--seconds", "0", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            first = process.stdout.readline()
-            match = re.match(r"serving (http://\S+/) ", first)
-            assert match, first + process.communicate(timeout=SECONDS)[1]
-            yield match[1], process
-        finally:
-            process.kill()
-
-
-def numbers(pattern: str, text: str) -> list[int]:
-    match = re.search(pattern, text)
-    assert match, text
-    return [int(group.replace(",", "")) for group in match.groups()]
+    return run(PROGRAM, *arguments, env=env)
 
 
 def counts(table: str) -> dict[str, int]:
@@ -92,7 +66,7 @@ def test_market_service_table_adds_up(client_loop: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_market_service_interrupted_prints_the_table_so_far(number: signal.Signals) -> None:
-    with serving("--clients", "3", "--pollers", "1", "--slow", "0") as (url, process):
+    with serving(PROGRAM, "--clients", "3", "--pollers", "1", "--slow", "0") as (url, process):
         urllib.request.urlopen(url, timeout=SECONDS).close()
         process.send_signal(number)
         out, err = process.communicate(timeout=SECONDS)
@@ -113,27 +87,18 @@ def test_market_service_that_loses_its_clients_says_so_and_fails(tmp_path: Path)
 
 
 def test_market_service_answers_over_http() -> None:
-    with serving("--clients", "0", "--pollers", "0", "--speed", "5000") as (url, process):
-
-        def get(path: str) -> tuple[int, str]:
-            try:
-                with urllib.request.urlopen(url + path, timeout=SECONDS) as response:
-                    return response.status, response.read().decode()
-            except urllib.error.HTTPError as error:
-                with error:
-                    return error.code, error.read().decode()
-
-        status, page = get("")
+    with serving(PROGRAM, "--clients", "0", "--pollers", "0", "--speed", "5000") as (url, process):
+        status, page = get(url)
         assert status == 200 and "new WebSocket(" in page
-        status, quotes = get("quotes")
+        status, quotes = get(url + "quotes")
         assert status == 200 and all(quote["bid"] < quote["ask"] for quote in json.loads(quotes))
-        status, trades = get("trades/KITE?limit=3")
+        status, trades = get(url + "trades/KITE?limit=3")
         shown = [trade["n"] for trade in json.loads(trades)]
         assert status == 200 and shown == sorted(shown, reverse=True) and len(shown) <= 3
-        assert get("trades/KITE?limit=0")[0] == get("trades/KITE?limit=x")[0] == 400
-        status, text = get("quotes/NOPE")
+        assert get(url + "trades/KITE?limit=0")[0] == get(url + "trades/KITE?limit=x")[0] == 400
+        status, text = get(url + "quotes/NOPE")
         assert status == 404 and "KITE" in text
-        status, stats = get("stats")
+        status, stats = get(url + "stats")
         assert json.loads(stats)["requests"] == {"/": 1, "/quotes": 1, "/trades/{symbol}": 1}
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=SECONDS)
@@ -161,7 +126,7 @@ def test_market_service_websocket_answers_and_numbers_its_ticks() -> None:
                 assert tick["n"] == latest[tick["symbol"]] + 1
                 latest[tick["symbol"]] += 1
 
-    with serving("--clients", "0", "--pollers", "0", "--speed", "1000") as (url, process):
+    with serving(PROGRAM, "--clients", "0", "--pollers", "0", "--speed", "1000") as (url, process):
         asyncio.run(asyncio.wait_for(talk(url), SECONDS))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=SECONDS)
@@ -177,7 +142,7 @@ BAD = {
     "speed zero": (["--speed", "0"], "'0' is not a number from 0.01"),
     "loop unknown": (["--loop", "trio"], "invalid choice: 'trio'"),
     "no such file": (["--ticks", "nowhere.csv"], "cannot read nowhere.csv: No such file or directory"),
-    "not a recording": (["--ticks", str(SERVICE)], "line 1 should be ms,symbol,"),
+    "not a recording": (["--ticks", str(EXAMPLES / PROGRAM)], "line 1 should be ms,symbol,"),
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import os
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -255,8 +256,12 @@ def test_the_end_of_the_run_ends_what_is_left() -> None:
 
 def test_ctrl_c_ends_the_wait_and_cancels_the_coroutine() -> None:
     ended = threading.Event()
+    waiting = threading.get_ident()
 
     async def interrupting() -> None:
+        # Not before the wait has begun: an exception that hits earlier finds nothing to cancel yet.
+        while sys._current_frames()[waiting].f_code.co_name != "wait":
+            await asyncio.sleep(0)
         os.kill(os.getpid(), signal.SIGINT)
         try:
             await forever()

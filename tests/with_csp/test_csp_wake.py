@@ -7,7 +7,8 @@ import socket
 import threading
 
 import pytest
-from csploop.csp._wake import EpollWatch, PollWatch
+from csploop.csp._epoll_watch import EpollWatch
+from csploop.csp._wake import PollWatch
 
 KINDS = [PollWatch, *([EpollWatch] if hasattr(select, "epoll") else [])]
 

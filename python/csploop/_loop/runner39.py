@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, Callable, TypeVar
 
 from csploop._loop.base import new_event_loop
+from csploop._loop.ending import await_ends
 
 __all__ = ["Runner"]
 
@@ -118,17 +119,4 @@ def _cancel_all_tasks(loop: asyncio.AbstractEventLoop) -> None:
         return
     for task in tasks:
         task.cancel()
-
-    async def ended() -> None:
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    loop.run_until_complete(ended())
-    for task in tasks:
-        if not task.cancelled() and task.exception() is not None:
-            loop.call_exception_handler(
-                {
-                    "message": "unhandled exception during csploop.run() shutdown",
-                    "exception": task.exception(),
-                    "task": task,
-                }
-            )
+    loop.run_until_complete(await_ends(tasks, "unhandled exception during csploop.run() shutdown"))

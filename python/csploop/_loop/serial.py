@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 __all__ = ["SerialFuture", "SerialTask", "serial_task"]
 
 
-class SerialFuture(asyncio.Future):  # type: ignore[type-arg]  # not generic at run time before 3.9.2 on PyPy
-    __slots__ = ("_serial",)
+class _Serial:
+    """Put before asyncio's class, whose object has room for the number."""
+
+    __slots__ = ()
 
     if TYPE_CHECKING:
         _serial: int
@@ -22,22 +24,16 @@ class SerialFuture(asyncio.Future):  # type: ignore[type-arg]  # not generic at 
         try:
             return self._serial
         except AttributeError:
-            self._serial = self.get_loop()._next_serial()  # type: ignore[attr-defined]
+            self._serial = self.get_loop()._next_serial()  # type: ignore[attr-defined, misc]
             return self._serial
 
 
-class SerialTask(asyncio.Task):  # type: ignore[type-arg]
+class SerialFuture(_Serial, asyncio.Future):  # type: ignore[type-arg]  # not generic before 3.9.2 on PyPy
     __slots__ = ("_serial",)
 
-    if TYPE_CHECKING:
-        _serial: int
 
-    def __hash__(self) -> int:
-        try:
-            return self._serial
-        except AttributeError:
-            self._serial = self.get_loop()._next_serial()  # type: ignore[attr-defined]
-            return self._serial
+class SerialTask(_Serial, asyncio.Task):  # type: ignore[type-arg]
+    __slots__ = ("_serial",)
 
     def set_name(self, value: object) -> None:
         # Some asyncios pass on that no name was given, and would take away the one that the factory made.

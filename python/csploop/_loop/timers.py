@@ -44,17 +44,17 @@ class TimersMixin(LoopState):
     ) -> TimerHandle:
         if delay is None:
             raise TypeError("delay must not be None")
-        return self._call_at(monotonic() + delay, callback, args, context, "call_later")
+        return self._call_at(monotonic() + delay, callback, args, context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> TimerHandle:
         if when is None:
             raise TypeError("when cannot be None")
-        return self._call_at(when, callback, args, context, "call_at")
+        return self._call_at(when, callback, args, context)
 
     def _call_at(
-        self, when: float, callback: Callable[..., object], args: Any, context: Context | None, method: str
+        self, when: float, callback: Callable[..., object], args: Any, context: Context | None
     ) -> TimerHandle:
         scaled = when * 1e9
         # bench: timers. The usual case of to_deadline, without the call.
@@ -62,6 +62,7 @@ class TimersMixin(LoopState):
         if self._slow:
             handle = self._call_at_checked(when, callback, args, context)
         else:
+            # bench: timers. In place here and in SimulatedLoop._add_timer: a call more costs 60 ns of 640.
             handle = new_timer_handle(TimerHandle)
             handle._callback = callback
             handle._args = args

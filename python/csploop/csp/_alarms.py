@@ -11,7 +11,6 @@ import asyncio
 import inspect
 import queue
 from collections.abc import Awaitable
-from datetime import timedelta
 from typing import Any
 
 from csploop._loop.holds import Hold
@@ -19,11 +18,10 @@ from csploop.csp._emitter import Emitter
 from csploop.csp._futures import LoopFuture, close, submit
 from csploop.csp._run import current_run
 from csploop.csp._shared_loop import get_async_loop
+from csploop.csp._times import AT_ONCE
 from csploop.csp._work import Work
 
 __all__ = ["AsyncAlarm", "NodeAlarm", "async_alarm", "schedule_async_alarm"]
-
-AT_ONCE = timedelta()
 
 
 class AsyncAlarm:

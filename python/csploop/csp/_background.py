@@ -18,11 +18,12 @@ from asyncio import events
 from asyncio.log import logger
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Callable
 
 from csploop._loop.base import Loop
 from csploop.csp._run import Run, set_current_run
+from csploop.csp._times import utc_now
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -79,7 +80,7 @@ class BackgroundRun(Run):
         if self._on_engine_thread():
             return super().now()
         # The engine's own now is not for other threads; in realtime it follows the wall clock.
-        return datetime.now(timezone.utc).replace(tzinfo=None)
+        return utc_now()
 
     def create_task(self, coro: Coroutine[Any, Any, Any], *, name: str | None = None) -> asyncio.Task[Any]:
         if threading.current_thread() is self._loop_thread:

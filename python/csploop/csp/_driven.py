@@ -52,6 +52,10 @@ class DrivenRun(Run):
             )
         self.stop_engine()
 
+    def _wake_loop(self) -> None:
+        """Has the pump tick, from another thread than the engine's."""
+        self.loop.call_soon_threadsafe(_nothing)
+
     def __enter__(self) -> DrivenRun:
         loop = self.loop
         self._nested = events._get_running_loop() is not None
@@ -96,3 +100,7 @@ class DrivenRun(Run):
             self._guest.leave()
         if self._owned:
             self._raise_failure(value)
+
+
+def _nothing() -> None:
+    pass

@@ -15,15 +15,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from datetime import timedelta
 from typing import Any, Callable
 
 from csploop.csp import _nodes
 from csploop.csp._run import Run, current_run
+from csploop.csp._times import AT_ONCE
 
 __all__ = ["Emitter", "emitted"]
-
-AT_ONCE = timedelta()
 
 
 class Emitter:

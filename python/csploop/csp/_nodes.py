@@ -15,23 +15,23 @@ from csp import ts
 from csp.impl.pushadapter import PushInputAdapter
 from csp.impl.wiring import py_push_adapter_def
 
-__all__ = ["emitted_node", "pump", "simulated_pump", "wake_input"]
+__all__ = ["WakeInput", "emitted_node", "pump", "simulated_pump", "wake_input"]
 
 
 class WakeInput(PushInputAdapter):
-    """Where pushes come in. The run may push between the two calls and never outside of them."""
+    """Where pushes come in. The owner may push between the two calls and never outside of them."""
 
-    def __init__(self, run):
-        self._run = run
+    def __init__(self, owner):
+        self._owner = owner
 
     def start(self, starttime, endtime):
-        self._run._input_started(self.push_tick)
+        self._owner._input_started(self.push_tick)
 
     def stop(self):
-        self._run._input_stopped()
+        self._owner._input_stopped()
 
 
-wake_input = py_push_adapter_def("csploop_wake", WakeInput, ts[bool], memoize=False, run=object)
+wake_input = py_push_adapter_def("csploop_wake", WakeInput, ts[bool], memoize=False, owner=object)
 
 
 @csp.node(memoize=False, name="csploop_pump")

@@ -24,7 +24,7 @@ from csploop._loop.driver import Driver
 from csploop._loop.handles import TimerHandle
 from csploop.csp._driven import DrivenRun
 from csploop.csp._times import to_microseconds
-from csploop.csp._wake import EpollWatch, PollWatch, watch
+from csploop.csp._wake import Watch, watch
 
 __all__ = ["RealtimeRun"]
 
@@ -36,17 +36,13 @@ TELLS_OF_CLOCK_CHANGES = sys.platform == "linux"
 STEP_NS = 1_000_000
 
 
-def _nothing() -> None:
-    pass
-
-
 class RealtimeRun(DrivenRun):
     """A run in realtime whose loop shares the engine's thread. `with run:` around csp's own run."""
 
     def __init__(self, loop: Loop | None = None) -> None:
         super().__init__(Loop() if loop is None else loop, owned=loop is None)
         self._driver = Driver(self.loop, rearm=self._push, on_stop=self._loop_stopped)
-        self._watch: EpollWatch | PollWatch | None = None
+        self._watch: Watch | None = None
         self._push_tick: Callable[[bool], None] | None = None
         self._pushed = False
         self._schedule: Callable[[timedelta], Any] | None = None
@@ -129,7 +125,7 @@ class RealtimeRun(DrivenRun):
         if self._on_engine_thread():
             self._push()
         else:
-            self.loop.call_soon_threadsafe(_nothing)
+            self._wake_loop()
 
     def _woken(self) -> None:
         """From the thread that watches the descriptor."""

@@ -37,6 +37,7 @@ from collections.abc import Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Callable
 
+from csploop._loop.ending import await_ends
 from csploop.csp._interrupt import Interrupts
 
 if TYPE_CHECKING:
@@ -224,16 +225,7 @@ class Run:
         for task in tasks:
             if task not in self._cancelled:
                 task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for task in tasks:
-            if not task.cancelled() and task.exception() is not None and task not in mine:
-                self.loop.call_exception_handler(
-                    {
-                        "message": "unhandled exception at the end of csploop.csp.run()",
-                        "exception": task.exception(),
-                        "task": task,
-                    }
-                )
+        await await_ends(tasks, "unhandled exception at the end of csploop.csp.run()", known=mine)
         if everything:
             await self.loop.shutdown_asyncgens()
             await self.loop.shutdown_default_executor()

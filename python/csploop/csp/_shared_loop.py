@@ -1,6 +1,6 @@
 """Loops on threads of their own, above all the shared one: where coroutines go when no run of csp has a loop.
 
-BackgroundLoop owns its thread and its loop. The shared one is made at first use and lives until
+The shared one is made at first use and lives until
 `shutdown_shared_loop()` or the end of the process; a forked child makes its own. All functions may be called
 from any thread.
 """
@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
 import os
 import threading
 from asyncio import events
 from typing import Any
 
-from csploop._loop.base import Loop
+from csploop.csp._loop_thread import LoopThread
 from csploop.csp._run import current_run
 
 __all__ = [
@@ -27,22 +26,18 @@ __all__ = [
 ]
 
 
-class BackgroundLoop:
-    """A csploop loop that runs on a daemon thread from the constructor to `stop()`."""
+class BackgroundLoop(LoopThread):
+    """A LoopThread that runs from the constructor to `stop()`, in the process that made it."""
 
     def __init__(self, name: str) -> None:
-        self.loop = Loop()
+        super().__init__(name)
         self._pid = os.getpid()
-        running = threading.Event()
-        self.loop.call_soon(running.set)
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-        running.wait()
+        self.start()
 
     @property
     def usable(self) -> bool:
         """Whether it runs, in this process."""
-        return self._pid == os.getpid() and self._thread.is_alive() and not self.loop.is_closed()
+        return self._pid == os.getpid() and self.is_alive and not self.loop.is_closed()
 
     def stop(self) -> None:
         """Cancels what runs on the loop, waits until all of it has ended, and closes the loop.
@@ -52,35 +47,12 @@ class BackgroundLoop:
         if self._pid != os.getpid():
             return
         self.check_thread()
-        with contextlib.suppress(RuntimeError):  # closed: it has been stopped before
-            self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
+        self.ask_to_stop()
+        self.join(None)
 
     def check_thread(self) -> None:
-        if threading.current_thread() is self._thread:
+        if self.is_current:
             raise RuntimeError("this loop's own thread cannot wait for the loop to end")
-
-    def _run(self) -> None:
-        loop = self.loop
-        try:
-            loop.run_forever()
-            loop.run_until_complete(_cancel_all())
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.run_until_complete(loop.shutdown_default_executor())
-        finally:
-            loop.close()
-
-
-async def _cancel_all() -> None:
-    me = asyncio.current_task()
-    tasks = [task for task in asyncio.all_tasks() if task is not me]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    for task in tasks:
-        if not task.cancelled() and task.exception() is not None:
-            context = {"message": "unhandled exception at the end of a loop", "exception": task.exception()}
-            asyncio.get_running_loop().call_exception_handler({**context, "task": task})
 
 
 _lock = threading.Lock()

@@ -16,11 +16,10 @@ from typing import Any, Callable
 from csploop._loop.driver import Driver
 from csploop._loop.simulated import NEVER_US, SimulatedLoop, no_interrupt
 from csploop.csp._driven import DrivenRun
-from csploop.csp._times import MICROSECOND, to_microseconds
+from csploop.csp._times import AT_ONCE, MICROSECOND, to_microseconds
 
 __all__ = ["SettlingDriver", "SimulatedRun"]
 
-AT_ONCE = timedelta()
 NOW = -1
 
 
@@ -136,7 +135,7 @@ class SimulatedRun(DrivenRun):
         if self._on_engine_thread():
             self._set_alarm(NOW)
         else:
-            self.loop.call_soon_threadsafe(_nothing)
+            self._wake_loop()
 
     def _kick(self) -> None:
         if self._alarm is not None and self._alarm_us == NOW:
@@ -163,7 +162,3 @@ class SimulatedRun(DrivenRun):
         # While csp starts a dynamic sub-graph it spends alarms for now in this very cycle, in which the pump
         # has had its turn: it then misses the tick. This one it gets, if _kick does not come before.
         self._spare = self._schedule(MICROSECOND, at)
-
-
-def _nothing() -> None:
-    pass

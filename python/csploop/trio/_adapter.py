@@ -12,6 +12,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Callable, TypeVar, cast, overload
 
 from csploop.trio._current import border
+from csploop.trio._futures import give_up
 from csploop.trio._iterate import TrioIterator, run_aio_generator
 
 if TYPE_CHECKING:
@@ -79,9 +80,7 @@ class AioAsTrio(Wrapper):
         try:
             across = self._border()
         except BaseException:
-            close = getattr(awaitable, "close", None)
-            if close is not None:
-                close()  # else it would be reported as never awaited
+            give_up(awaitable)
             raise
         return across.run_aio_coroutine(awaitable).__await__()
 

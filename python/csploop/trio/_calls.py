@@ -19,7 +19,7 @@ from sniffio import thread_local
 
 from csploop._compat import BaseExceptionGroup
 from csploop.trio._current import current_loop
-from csploop.trio._futures import TrioFuture, run_aio_future
+from csploop.trio._futures import TrioFuture, give_up, run_aio_future
 from csploop.trio._words import explained
 
 if TYPE_CHECKING:
@@ -111,9 +111,7 @@ class Border:
             else:
                 future = asyncio.ensure_future(coro, loop=loop)
         except BaseException:
-            close = getattr(coro, "close", None)
-            if close is not None:
-                close()  # else it would be reported as never awaited
+            give_up(coro)
             raise
         return await run_aio_future(future)
 

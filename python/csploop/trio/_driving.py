@@ -2,9 +2,8 @@
 
     watcher   sleeps in Trio's wait on the loop's descriptor; turns the loop when that is readable
     pump      sleeps until the next deadline, or until something is scheduled between two turns (Driver's
-    rearm,
-              which only reschedules this task); turns the loop, and goes on without sleeping while work is
-              ready, a checkpoint between two turns
+              rearm, which only reschedules this task); turns the loop, and goes on without sleeping while
+              work is ready, a checkpoint between two turns
 
 So a wake-up touches no descriptor, the descriptor is registered anew only after it was readable, and an idle
 loop is not turned at all. A turn also runs what it made ready itself, for 50 us at most, because a round of

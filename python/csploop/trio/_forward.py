@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from csploop.trio._current import border
+from csploop.trio._futures import give_up
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,9 +21,7 @@ async def run_aio_coroutine(coro: Awaitable[T]) -> T:
     try:
         across = border()
     except BaseException:
-        close = getattr(coro, "close", None)
-        if close is not None:
-            close()  # else it would be reported as never awaited
+        give_up(coro)
         raise
     return await across.run_aio_coroutine(coro)
 

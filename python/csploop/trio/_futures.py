@@ -12,7 +12,7 @@ from trio.lowlevel import Abort, current_task, reschedule, wait_task_rescheduled
 
 from csploop.trio._words import explained
 
-__all__ = ["TrioFuture", "Wait", "run_aio_future"]
+__all__ = ["TrioFuture", "Wait", "give_up", "run_aio_future"]
 
 T = TypeVar("T")
 
@@ -86,6 +86,13 @@ async def run_aio_future(future: asyncio.Future[T]) -> T:
         wait.raise_cancel()
     except BaseException as exc:
         raise exc from cause
+
+
+def give_up(awaitable: Any) -> None:
+    """Closes a coroutine that will not be awaited after all; else Python would report it as never awaited."""
+    close = getattr(awaitable, "close", None)
+    if close is not None:
+        close()
 
 
 class TrioFuture(asyncio.Future):  # type: ignore[type-arg]  # 3.9

@@ -5,7 +5,6 @@ channel.py                    the bounded queue of Python values, its policies a
 checks.py                     whether a value is of the adapter's type
 port.py                       the graph's end: bound to one engine at a time, in realtime or in simulation
 calls.py                      calls that wait for their time, on the loop's clock or the engine's
-loop_thread.py                the loop in the background
 records.py, layout.py         RecordBridge: fixed structs from C threads as NumPy arrays
 nodes.py                      the nodes, in csp's language
 """

@@ -8,7 +8,7 @@ from collections import deque
 from typing import Any, Callable
 
 from csploop.csp._bridges.bridge import CAPACITY, AsyncioBridge
-from csploop.csp._bridges.moments import AT_ONCE
+from csploop.csp._times import AT_ONCE
 
 __all__ = ["BidirectionalBridge"]
 

@@ -3,7 +3,8 @@
     bridge = AsyncioBridge(float, "prices")
     bridge.start()
     runner = csp.run_on_thread(graph, realtime=True, ...)      # the graph uses bridge.adapter.out()
-    bridge.wait_for_adapter() bridge.call_later(0.5, bridge.push, 101.25)
+    bridge.wait_for_adapter()
+    bridge.call_later(0.5, bridge.push, 101.25)
     ...
     bridge.stop()
 
@@ -27,11 +28,11 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 from csploop.csp._bridges.calls import BridgeHandle
 from csploop.csp._bridges.channel import BridgeStats, Channel
 from csploop.csp._bridges.checks import checker
-from csploop.csp._bridges.loop_thread import LoopThread
-from csploop.csp._bridges.moments import AT_ONCE, as_utc, span, utc_now
+from csploop.csp._bridges.moments import as_utc, span
 from csploop.csp._bridges.port import BridgeAdapter
 from csploop.csp._bridges.scheduling import Scheduling
-from csploop.csp._times import to_microseconds
+from csploop.csp._loop_thread import LoopThread
+from csploop.csp._times import AT_ONCE, to_microseconds, utc_now
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -80,8 +81,10 @@ class AsyncioBridge(Scheduling):
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that runs callbacks now: the run's in simulation, else the background one. None: not
-        started."""
+        """The loop that runs callbacks now: the run's in simulation, else the one in the background.
+
+        None before `start` and after `stop`.
+        """
         if self._port.live and self._port.simulated:
             run = self._port.run
             return None if run is None else run.loop
@@ -161,8 +164,7 @@ class AsyncioBridge(Scheduling):
         return self._channel.push(value)
 
     def push_many(self, values: Iterable[Any]) -> int:
-        """Pushes many values for little more than the price of one; returns how many were taken, the first
-        ones.
+        """Pushes many values for little more than the price of one. How many were taken: the first ones.
 
         Nothing is taken if one of them has the wrong type. With "fail", what has no room is not taken.
         """
@@ -185,11 +187,11 @@ class AsyncioBridge(Scheduling):
         await self._channel.wait_for_room()
 
     def stats(self) -> BridgeStats:
+        """What has become of all values since the bridge was made."""
         return self._channel.stats()
 
     def wait_for_adapter(self, timeout: float | None = None) -> bool:
-        """Waits (seconds; None: for ever) until a graph has taken the adapter in since `start`; whether it
-        has.
+        """Whether a graph has taken the adapter in since `start`; waits for it (seconds; None: for ever).
 
         Also True when that graph has ended since. `stop` ends the wait.
         """

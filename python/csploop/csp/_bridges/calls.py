@@ -1,5 +1,4 @@
-"""Calls that wait for their time: asked for from any thread, kept until they run, are cancelled or are
-dropped.
+"""Calls that wait for their time: asked for from any thread, kept until they run or will not run any more.
 
 A call belongs to one clock at a time: the loop's in realtime, the engine's once the bridge's graph runs in
 simulation. What was asked for before that moves over, and only its present home may run it.

@@ -20,8 +20,10 @@ PLAIN = (float, str, bytes, bool, datetime.datetime, datetime.timedelta, datetim
 
 
 def checker(typ: Any, name: str) -> Callable[[Any], object] | None:
-    """What raises TypeError (OverflowError for an int beyond 64 bits) on a wrong value; None: all are
-    right."""
+    """What raises TypeError (OverflowError for an int beyond 64 bits) on a wrong value.
+
+    None where every value is right.
+    """
     if typ is object or typ is Any:
         return None
     thorough = _by_csp(typ, name)

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
-__all__ = ["AT_ONCE", "as_utc", "span", "utc_now"]
+from csploop.csp._times import MICROSECOND, naive_utc
 
-AT_ONCE = timedelta()
+__all__ = ["as_utc", "span"]
 
-
-def utc_now() -> datetime:
-    return datetime.now(timezone.utc).replace(tzinfo=None)
+# csp's own times end in 2261.
+LONGEST = timedelta(days=365 * 230)
 
 
 def as_utc(when: datetime, what: str) -> datetime:
     """Naive UTC. TypeError for what is no datetime."""
     if not isinstance(when, datetime):
         raise TypeError(f"{what} must be a datetime, not {type(when).__name__}")
-    if when.tzinfo is not None:
-        when = when.astimezone(timezone.utc).replace(tzinfo=None)
-    return when
-
-
-# csp's own times end in 2261.
-LONGEST = timedelta(days=365 * 230)
+    return naive_utc(when)
 
 
 def span(delay: float) -> timedelta:
@@ -33,4 +26,4 @@ def span(delay: float) -> timedelta:
     if delay >= LONGEST.total_seconds():
         return LONGEST
     whole = timedelta(seconds=delay)
-    return whole if whole.total_seconds() >= delay else whole + timedelta(microseconds=1)
+    return whole if whole.total_seconds() >= delay else whole + MICROSECOND

@@ -14,27 +14,15 @@ from typing import List
 import csp
 import numpy as np
 from csp import ts
-from csp.impl.pushadapter import PushInputAdapter
 from csp.impl.wiring import py_push_adapter_def
+
+from csploop.csp._nodes import WakeInput
 
 __all__ = ["bridge_values", "bridge_wake", "record_arrays", "record_structs"]
 
 
-class BridgeWake(PushInputAdapter):
-    """Pushed between the two calls and never outside of them."""
-
-    def __init__(self, port):
-        self._port = port
-
-    def start(self, starttime, endtime):
-        self._port._input_started(self.push_tick)
-
-    def stop(self):
-        self._port._input_stopped()
-
-
 bridge_wake = py_push_adapter_def(
-    "csploop_bridge_wake", BridgeWake, ts[bool], force_memoize=True, port=object
+    "csploop_bridge_wake", WakeInput, ts[bool], force_memoize=True, owner=object
 )
 
 

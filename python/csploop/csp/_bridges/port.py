@@ -20,10 +20,9 @@ from csploop.csp._bridges import nodes
 from csploop.csp._bridges.calls import BridgeHandle
 from csploop.csp._bridges.channel import Channel
 from csploop.csp._run import Run, current_run
+from csploop.csp._times import AT_ONCE
 
 __all__ = ["BridgeAdapter", "Port", "is_realtime"]
-
-AT_ONCE = timedelta()
 
 
 class PortOwner(Protocol):
@@ -137,8 +136,7 @@ class Port:
                 self._errands.append(handle)
 
     def drop(self, handle: BridgeHandle) -> None:
-        """A cancelled call: its alarm need not fire, where that can be prevented. It does nothing if it
-        does."""
+        """A cancelled call: where it can be, its alarm is prevented; where it cannot, it does nothing."""
         with self._lock:
             inner, handle._inner = handle._inner, None
             if inner is not None and self.in_engine and self._cancel is not None:

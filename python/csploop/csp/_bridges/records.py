@@ -1,8 +1,9 @@
 """RecordBridge: fixed structs from threads of C, C++ or anything, as NumPy arrays in a csp graph.
 
     bridge = RecordBridge(np.dtype([("time", "M8[ns]"), ("price", "f8"), ("size", "i8")]), "trades")
-    start_feed(bridge.address)          # C: csploop_bridge_push((csploop_bridge_t *)address, &trade, sizeof
-    trade) ... in the graph: batches = bridge.out()           ts[np.ndarray], one tick for all that has come
+    start_feed(bridge.address)  # in C: csploop_bridge_push((csploop_bridge_t *)address, &trade, sizeof trade)
+    ...
+    batches = bridge.out()      # in the graph: a ts[np.ndarray], one tick for all that has come
 
 Records go through the core's lock-free ring (csploop/bridge.h) and never through Python one by one: a batch
 is one copy into an array that NumPy owns. The engine is told by the core's descriptor: the run's loop
@@ -125,17 +126,20 @@ class RecordBridge:
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The layout of a record."""
         return self._dtype
 
     @property
     def address(self) -> int:
-        """The csploop_bridge_t's, for producers in C. Good until `close`, and beyond for who holds a
-        reference."""
+        """The csploop_bridge_t's, for producers in C.
+
+        Good until `close`, and beyond for who holds a reference.
+        """
         return int(ffi.cast("uintptr_t", self._bridge))
 
     def push(self, record: Any) -> bool:
-        """One record: a tuple, a numpy.void or bytes. False: not taken, for want of room ("fail") or
-        closed."""
+        """One record: a tuple, a numpy.void or bytes. False: not taken, because there is no room ("fail"), or
+        the bridge is closed."""
         if isinstance(record, (bytes, bytearray)):
             if len(record) != self._dtype.itemsize:
                 raise ValueError(f"a record has {self._dtype.itemsize} bytes, not {len(record)}")
@@ -167,6 +171,7 @@ class RecordBridge:
         return done
 
     def stats(self) -> BridgeStats:
+        """What has become of all records since the bridge was made."""
         counts = ffi.new("csploop_bridge_counts *")
         counts.size = ffi.sizeof("csploop_bridge_counts")
         check(lib.csploop_bridge_stats(self._bridge, counts))

@@ -16,8 +16,8 @@ from typing import Any, Callable, TypeVar
 
 from csploop.csp._bridges.calls import ENGINE, LOOP, BridgeHandle, Calls
 from csploop.csp._bridges.channel import Channel
-from csploop.csp._bridges.loop_thread import LoopThread
 from csploop.csp._bridges.port import Port
+from csploop.csp._loop_thread import LoopThread
 from csploop.csp._run import Run
 from csploop.csp._times import to_microseconds
 

@@ -1,8 +1,7 @@
-"""LoopThread: a csploop loop that runs in a thread of its own, from `start` to `stop`.
+"""LoopThread: a csploop loop that runs in a thread of its own, from `start()` to `ask_to_stop()`.
 
-The thread owns the loop and closes it at its end, whoever asked for that end: `stop`, or the loop's own
-stop().
-It is a daemon, so that a callback which never returns does not keep the process alive.
+The thread owns the loop and closes it at its end, whoever asked for that: the methods here, or the loop's own
+stop(). It is a daemon, so that a callback which never returns does not keep the process alive.
 """
 
 from __future__ import annotations
@@ -12,12 +11,19 @@ import threading
 from typing import Any, Callable
 
 from csploop._loop.base import Loop
+from csploop._loop.ending import await_ends
 
 __all__ = ["LoopThread"]
 
 
+def _nothing() -> None:
+    pass
+
+
 class LoopThread:
-    def __init__(self, name: str, on_end: Callable[[], object]) -> None:
+    """on_end: called on the thread when the loop has stopped, before its tasks are cancelled."""
+
+    def __init__(self, name: str, on_end: Callable[[], object] = _nothing) -> None:
         self.loop = Loop()
         self._on_end = on_end
         self._running = threading.Event()
@@ -68,13 +74,9 @@ class LoopThread:
                 loop.close()
 
     async def _wind_up(self) -> None:
-        """Cancels what is left and waits for its end; who fails at that is reported."""
+        """Cancels what is left and waits for its end."""
         me = asyncio.current_task()
         tasks = [task for task in asyncio.all_tasks() if task is not me]
         for task in tasks:
             task.cancel()
-        for task, result in zip(tasks, await asyncio.gather(*tasks, return_exceptions=True)):
-            if isinstance(result, Exception):
-                self.loop.call_exception_handler(
-                    {"message": "a task failed while its bridge stopped", "exception": result, "task": task}
-                )
+        await await_ends(tasks, f"unhandled exception at the end of the loop of {self._thread.name}")
