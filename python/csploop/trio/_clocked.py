@@ -64,11 +64,11 @@ class ClockedTrioEventLoop(TrioEventLoop):
     ) -> TimerHandle:
         if delay is None:
             raise TypeError("delay must not be None")
-        return self._call_at(self.time() + delay, callback, args, context, "call_later")
+        return self._call_at(self.time() + delay, callback, args, context)
 
     def _call_at(
-        self, when: float, callback: Callable[..., object], args: Any, context: Context | None, method: str
+        self, when: float, callback: Callable[..., object], args: Any, context: Context | None
     ) -> TimerHandle:
-        handle = super()._call_at(when, callback, args, context, method)
+        handle = super()._call_at(when, callback, args, context)
         handle._deadline = to_ns(when)
         return handle
