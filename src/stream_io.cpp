@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 namespace csploop {
 
@@ -149,7 +150,7 @@ void StreamSet::finish_connect(Stream &stream) {
 
 void StreamSet::accept(Stream &listener) {
     for (int count = 0; count < listener.backlog; ++count) {
-        // Memory first: for a client that was accepted there would be no way back into the queue.
+        // Memory first: a client that was accepted cannot go back into the queue.
         make_room(completions_, 1);
         streams_.make_room(1);
         auto client = std::make_unique<Stream>();
@@ -175,7 +176,12 @@ void StreamSet::accept(Stream &listener) {
         if (listener.accept_nodelay)
             sys::set_nodelay(fd); // a Unix socket has none, and needs none
         csploop_id id = 0;
-        if (const int code = insert(&id, std::move(client))) {
+        int code = CSPLOOP_ENOMEM;
+        try {
+            code = insert(&id, std::move(client));
+        } catch (const std::bad_alloc &) { // how much a descriptor needs was not known before; the client is told of
+        }
+        if (code) {
             listener.reading = false;
             update_watch(listener);
             emit(listener, CSPLOOP_KIND_ACCEPT, code);
