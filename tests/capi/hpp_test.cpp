@@ -89,7 +89,9 @@ TEST(Hpp, WhatACallableHoldsMayCallTheLoopAsItGoes) {
         csploop::Loop *loop;
         int code;
         explicit Last(csploop::Loop *of, int expected) : loop(of), code(expected) {}
-        ~Last() { EXPECT_EQ(loop->post([](const csploop_record &) {}).code(), code); }
+        ~Last() {
+            EXPECT_EQ(loop->post([](const csploop_record &) {}).code(), code);
+        }
     };
     auto on_close = std::make_shared<Last>(&loop, CSPLOOP_ECLOSED);
     ASSERT_TRUE(loop.post([last = std::move(on_close)](const csploop_record &) {}));
@@ -111,14 +113,15 @@ TEST(Hpp, AReplacedHandlerHearsNothingMore) {
     csploop::Loop loop = make();
     auto [near, far] = socket_pair();
     std::string heard;
-    const csploop_id id =
-        loop.adopt(near.release(), [&](const csploop_record &) { heard += "old"; }).value();
+    const csploop_id id = loop.adopt(near.release(), [&](const csploop_record &) { heard += "old"; }).value();
     loop.read_start(id).value();
     send_all(far, "x");
     ASSERT_TRUE(loop.call_soon([&](const csploop_record &) {
-        loop.set_handler(id, [&](const csploop_record &record) {
-                heard += record.kind == CSPLOOP_KIND_READ ? loop.bytes(record) : "";
-            }).value();
+        loop.set_handler(id,
+                         [&](const csploop_record &record) {
+                             heard += record.kind == CSPLOOP_KIND_READ ? loop.bytes(record) : "";
+                         })
+            .value();
     }));
     waiting_for = "the byte";
     while (heard.empty())

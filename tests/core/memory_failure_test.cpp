@@ -194,6 +194,5 @@ TEST_P(MemoryFailure, NothingIsLostAndNothingDoneTwice) {
 INSTANTIATE_TEST_SUITE_P(, MemoryFailure, testing::Values(CSPLOOP_POLLER_EPOLL, CSPLOOP_POLLER_UV),
                          [](const auto &info) { return info.param == CSPLOOP_POLLER_UV ? "Uv" : "Epoll"; });
 #else
-INSTANTIATE_TEST_SUITE_P(, MemoryFailure, testing::Values(CSPLOOP_POLLER_UV),
-                         [](const auto &) { return "Uv"; });
+INSTANTIATE_TEST_SUITE_P(, MemoryFailure, testing::Values(CSPLOOP_POLLER_UV), [](const auto &) { return "Uv"; });
 #endif
