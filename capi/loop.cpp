@@ -129,7 +129,7 @@ int csploop_wake(csploop_t *loop) {
 int csploop_backend_fd(const csploop_t *loop) {
     if (const int code = check_alive(loop))
         return code;
-    const int fd = loop->poller().backend_fd();
+    const int fd = loop->backend_fd();
     return fd < 0 ? CSPLOOP_ENOTSUP : fd;
 }
 
@@ -142,12 +142,14 @@ int csploop_next_deadline(csploop_t *loop, int64_t *out) {
 int csploop_poller_kind(const csploop_t *loop) {
     if (!loop)
         return CSPLOOP_EINVAL;
-    return loop->poller().kind();
+    return loop->poller().kind(); // a constant: also of a closed loop and in a forked child
 }
 
 int64_t csploop_heap_bytes(const csploop_t *loop) {
     if (!loop)
         return CSPLOOP_EINVAL;
+    if (loop->forked())
+        return CSPLOOP_ECHILD; // it takes a lock, whose holder may not exist here
     if (!loop->usable_from_this_thread())
         return CSPLOOP_ETHREAD;
     return static_cast<int64_t>(const_cast<csploop_t *>(loop)->heap_bytes());

@@ -5,9 +5,9 @@
 using namespace csploop::capi;
 
 int csploop_watch(csploop_t *loop, csploop_id *out, int fd, unsigned events, csploop_fn fn, void *arg) {
-    if (fd < 0)
-        return loop ? CSPLOOP_EBADF : CSPLOOP_EINVAL;
-    return on_loop(loop, [&](csploop_t &l) { return l.watchers().watch(out, fd, events, fn, arg); });
+    return on_loop(loop, [&](csploop_t &l) {
+        return fd < 0 ? static_cast<int>(CSPLOOP_EBADF) : l.watchers().watch(out, fd, events, fn, arg);
+    });
 }
 
 int csploop_watch_modify(csploop_t *loop, csploop_id id, unsigned events) {

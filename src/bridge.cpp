@@ -7,15 +7,16 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <vector>
+#include <memory>
 
 namespace csploop {
 
 Bridge::Bridge(Loop &loop, const csploop_bridge_options &options, csploop_fn callback, void *user)
     : fn(callback), arg(user), loop_(loop), policy_(options.policy), record_size_(options.record_size),
       ring_(std::bit_ceil(options.capacity ? std::max(options.capacity, 2u) : 1024u),
-            options.record_size ? options.record_size : sizeof(Bytes)) {
-    loop_.ref();
+            options.record_size ? options.record_size : sizeof(Bytes)),
+      room_() {
+    loop_.hold();
 }
 
 Bridge::~Bridge() {
@@ -26,7 +27,9 @@ Bridge::~Bridge() {
         if (stashed_)
             delete[] stash_.data;
     }
-    loop_.unref();
+    if (!forked())
+        room_.~condition_variable();
+    loop_.release();
 }
 
 Bridge *Bridge::ref() {
@@ -81,12 +84,13 @@ int Bridge::push(const void *data, size_t length) {
     }
     if ((!data && length) || length > UINT32_MAX)
         return CSPLOOP_EINVAL;
-    Bytes item{new uint8_t[length ? length : 1], length};
+    std::unique_ptr<uint8_t[]> copy(new uint8_t[length ? length : 1]);
     if (length)
-        std::memcpy(item.data, data, length);
+        std::memcpy(copy.get(), data, length);
+    const Bytes item{copy.get(), length};
     const int code = push_item(&item);
-    if (code)
-        delete[] item.data;
+    if (!code)
+        copy.release(); // the ring has it
     return code;
 }
 
@@ -138,16 +142,21 @@ int Bridge::push_many(uint32_t &taken, const void *records, uint32_t count) {
 }
 
 int Bridge::push_dropping(const void *item) {
-    std::vector<uint8_t> oldest(record_size_ ? record_size_ : sizeof(Bytes));
     while (!ring_.push(item)) {
         if (is_closed())
             return CSPLOOP_ECLOSED;
-        if (!ring_.pop(oldest.data()))
-            continue;
-        free_item(oldest.data());
-        dropped_.fetch_add(1, std::memory_order_relaxed);
+        drop_oldest();
     }
     return 0;
+}
+
+bool Bridge::drop_oldest() {
+    Bytes bytes{};
+    if (!(record_size_ ? ring_.pop_some(nullptr, 1) == 1 : ring_.pop(&bytes)))
+        return false;
+    delete[] bytes.data;
+    dropped_.fetch_add(1, std::memory_order_relaxed);
+    return true;
 }
 
 int Bridge::push_blocking(const void *item) {
@@ -171,14 +180,6 @@ void Bridge::room_made() {
         return;
     { const std::lock_guard lock(room_mutex_); }
     room_.notify_all();
-}
-
-void Bridge::free_item(void *item) const {
-    if (record_size_)
-        return;
-    Bytes bytes;
-    std::memcpy(&bytes, item, sizeof bytes);
-    delete[] bytes.data;
 }
 
 int Bridge::drain(uint32_t *out_items, size_t *out_bytes, void *buffer, size_t buffer_bytes) {
@@ -252,10 +253,7 @@ void Bridge::abandon() {
     closed_.store(true, std::memory_order_seq_cst);
     { const std::lock_guard lock(room_mutex_); }
     room_.notify_all();
-    std::vector<uint8_t> item(record_size_ ? record_size_ : sizeof(Bytes));
-    while (ring_.pop(item.data())) {
-        free_item(item.data());
-        dropped_.fetch_add(1, std::memory_order_relaxed);
+    while (drop_oldest()) {
     }
     if (stashed_.exchange(false)) {
         delete[] stash_.data;

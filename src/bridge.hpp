@@ -68,8 +68,7 @@ private:
     int push_blocking(const void *item);
     int push_dropping(const void *item);
     void signal();
-    void free_item(void *item) const;
-    bool take(void *item);
+    bool drop_oldest(); // false: there is none
     void room_made();
 
     Loop &loop_;
@@ -85,7 +84,11 @@ private:
     alignas(64) std::atomic<bool> signaled_{false};
     alignas(64) std::atomic<uint32_t> waiting_{0}; // producers blocked for room
     std::mutex room_mutex_;
-    std::condition_variable room_;
+    // In a forked child it may count waiters that do not exist there, and ending it would wait for them: so its end is
+    // in our hands.
+    union {
+        std::condition_variable room_;
+    };
     // A byte string that was taken out but did not fit the host's buffer: first at the next drain.
     Bytes stash_{};
     std::atomic<bool> stashed_{false};

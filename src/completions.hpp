@@ -3,6 +3,8 @@
 
 #include <csploop/record.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <vector>
 
 namespace csploop {
@@ -19,5 +21,11 @@ inline Completion completion(uint16_t kind, csploop_id id, csploop_fn fn, void *
 
 // Where the loop's timers, streams and so on leave what has completed.
 using Completions = std::vector<Completion>;
+
+// So many can be added then without a lack of memory; grows as adding them one by one would.
+inline void make_room(Completions &list, size_t more) {
+    if (list.capacity() - list.size() < more)
+        list.reserve(std::max(list.size() + more, 2 * list.capacity()));
+}
 
 } // namespace csploop

@@ -106,6 +106,7 @@ void DatagramSet::receive(DatagramSocket &socket) {
         sys::IncomingDatagram datagrams[sys::most_datagrams_per_call];
         const int places = static_cast<int>(std::min<size_t>(room / share, sys::most_datagrams_per_call));
         uint8_t *place = slab_.next();
+        make_room(completions_, static_cast<size_t>(places) + 1); // what is received could not be put back
         for (int i = 0; i < places; ++i, place += share)
             datagrams[i] = {place, static_cast<uint32_t>(address), place + address,
                             std::min<size_t>(socket.max_datagram, share - address), false};
@@ -142,6 +143,7 @@ void DatagramSet::deliver_held() {
         if (!socket)
             continue;
         socket->held_waiting = false;
+        socket->put_back = 0;
         if (socket->closing || !socket->reading)
             continue;
         size_t done = 0;

@@ -39,6 +39,7 @@ int DatagramSet::bind(csploop_id *out, const sys::Address &address, const csploo
     const int fd = sys::open_datagram_socket(address.family());
     if (fd < 0)
         return fd;
+    sys::FdGuard guard(fd);
     int code = 0;
     if (options.flags & CSPLOOP_UDP_REUSEADDR)
         code = sys::set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -53,8 +54,8 @@ int DatagramSet::bind(csploop_id *out, const sys::Address &address, const csploo
         own.flags &= ~static_cast<uint32_t>(CSPLOOP_UDP_KEEP_FD);
         code = insert(out, fd, own, fn, arg);
     }
-    if (code)
-        sys::close(fd);
+    if (!code)
+        guard.release();
     return code;
 }
 
@@ -82,6 +83,7 @@ int DatagramSet::insert(csploop_id *out, int fd, const csploop_udp_options &opti
     if (options.high_water)
         entry.high_water = options.high_water;
     entry.max_datagram = options.max_datagram ? options.max_datagram : family == AF_UNIX ? longest_unix : longest_udp;
+    fds_.make_room(fd);
     const csploop_id id = sockets_.insert(std::move(socket));
     if (!id)
         return CSPLOOP_ENOMEM;
@@ -262,12 +264,16 @@ bool DatagramSet::deliverable(const Completion &item) {
         return true;
     if (socket->closing)
         return false;
-    if (record.kind != CSPLOOP_KIND_RECV || socket->reading)
+    // Once one is held back, so are those behind it, also if reading has started again.
+    if (record.kind != CSPLOOP_KIND_RECV || (socket->reading && socket->put_back == 0))
         return true;
     const size_t address = filled_up(record.flags & CSPLOOP_RECV_ADDRESS);
     const uint8_t *const data = slab_.data() + record.offset;
-    socket->held.push_back({std::vector<uint8_t>(data - address, data + record.result),
-                            static_cast<uint32_t>(record.result), record.flags});
+    // What is held already came after it.
+    socket->held.insert(socket->held.begin() + static_cast<std::ptrdiff_t>(socket->put_back),
+                        {std::vector<uint8_t>(data - address, data + record.result),
+                         static_cast<uint32_t>(record.result), record.flags});
+    ++socket->put_back;
     return false;
 }
 

@@ -49,6 +49,7 @@ struct DatagramSocket {
         uint16_t flags;
     };
     std::vector<Held> held;
+    size_t put_back = 0; // of held: those that the present batch brought, in front
 };
 
 class DatagramSet {

@@ -18,12 +18,16 @@ public:
         return fd >= 0 && static_cast<size_t>(fd) < owners_.size() ? owners_[static_cast<size_t>(fd)] : 0;
     }
     bool has(int fd) const { return owner(fd) != 0; }
-    // Also where an older owner is on record.
-    void take(int fd, csploop_id id) {
+    // So that taking fd cannot fail.
+    void make_room(int fd) {
         const auto index = static_cast<size_t>(fd);
         if (index >= owners_.size())
             owners_.resize(index + index / 2 + 8);
-        owners_[index] = id;
+    }
+    // Also where an older owner is on record.
+    void take(int fd, csploop_id id) {
+        make_room(fd);
+        owners_[static_cast<size_t>(fd)] = id;
     }
     // False: the number is another's by now.
     bool release(int fd, csploop_id id) {

@@ -68,6 +68,13 @@ public:
         return entry.live && entry.generation == id::generation(name) ? &entry.value : nullptr;
     }
 
+    // So that `more` inserts cannot lack memory.
+    void make_room(size_t more) {
+        const size_t wanted = live_ + more; // those that are free are used first
+        if (wanted > slots_.capacity())
+            slots_.reserve(wanted > 2 * slots_.capacity() ? wanted : 2 * slots_.capacity());
+    }
+
     // The caller knows that `name` is live.
     void erase(csploop_id name) {
         const auto slot = static_cast<uint32_t>(id::slot(name));

@@ -30,7 +30,12 @@ void Loop::unref() {
         return;
     if (!closed())
         close();
-    delete static_cast<csploop_loop *>(this);
+    release();
+}
+
+void Loop::release() {
+    if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+        delete static_cast<csploop_loop *>(this);
 }
 
 bool Loop::owned_by_this_thread() const {
@@ -71,7 +76,7 @@ int Loop::close() {
     } else {
         // No lock: its holder may not exist in this process. First let go of what the parent shares.
         poller_->abandon();
-        waker_.close();
+        waker_.abandon();
     }
     wall_alarm_.close(in_child ? nullptr : poller_.get());
     abandon_bridges();
@@ -85,6 +90,7 @@ int Loop::close() {
     Completions().swap(completions_);
     Completions().swap(current_);
     Completions().swap(waiting_);
+    current_head_ = waiting_head_ = 0;
     std::vector<Post>().swap(taken_posts_);
     attach_count_ = 0;
     owner_.store(nullptr, std::memory_order_release);

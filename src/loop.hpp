@@ -33,8 +33,12 @@ public:
     Loop &operator=(const Loop &) = delete;
 
     // -- life (loop.cpp)
+    // The host's references keep the loop open, and all of them together its memory.
     void ref() { references_.fetch_add(1, std::memory_order_relaxed); }
     void unref();
+    // A bridge keeps the memory only: it is the loop's to close, and must not keep it open.
+    void hold() { holders_.fetch_add(1, std::memory_order_relaxed); }
+    void release();
     int close();
     int attach();
     int detach();
@@ -59,6 +63,7 @@ public:
     const Clock &clock() const { return clock_; }
     Clock &clock() { return clock_; }
     const Poller &poller() const { return *poller_; }
+    int backend_fd() const { return backend_fd_; } // any thread, also while the loop closes
     TimerSet &timers() { return timers_; }
     StreamSet &streams() { return streams_; }
     const StreamSet &streams() const { return streams_; }
@@ -102,12 +107,15 @@ private:
     void collect_posts();
     void collect_bridges();
     bool bridges_waiting() const;
-    bool deliverable(const Completion &item);
+    bool deliverable(Completion &item);
+    bool call(const Completion &item);
     void delivered(const Completion &item, bool in_batch);
     bool hand_out(const Completion &item, csploop_batch *batch);
     void dispatch(csploop_batch *batch);
-    // While records wait for a batch nothing is polled and the slab stays as it is.
-    bool undelivered() const { return !waiting_.empty(); }
+    bool waits_for_batch() const { return !waiting_.empty(); }
+    // While records of an earlier turn wait, for a batch or because a lack of memory cut that turn short, nothing is
+    // polled and the slab stays as it is.
+    bool undelivered() const { return waits_for_batch() || current_head_ < current_.size(); }
     void describe_slab(csploop_batch &batch) const;
     void abandon_bridges();
 
@@ -118,17 +126,20 @@ private:
 
     const uint32_t fork_generation_ = fork_generation();
     std::atomic<uint32_t> references_{1};
+    std::atomic<uint32_t> holders_{1}; // all hosts together, and each bridge
     std::atomic<const void *> owner_{nullptr};
     uint32_t attach_count_ = 0;
     bool in_turn_ = false;
     std::atomic<bool> stop_{false};
 
     const std::unique_ptr<Poller> poller_;
+    const int backend_fd_ = poller_->backend_fd();
     Waker waker_;
     Clock clock_;
     FdSet fds_;
     Completions completions_;
-    Completions current_; // completions_'s spare: what this turn hands out
+    Completions current_; // completions_'s spare: what this turn hands out, from current_head_ on
+    size_t current_head_ = 0;
     Completions waiting_; // records that no batch had room for yet, from waiting_head_ on
     size_t waiting_head_ = 0;
     TimerSet timers_;

@@ -23,22 +23,6 @@ std::unique_ptr<Stream> make_stream(const csploop_stream_options &options, csplo
     return stream;
 }
 
-// Closes a descriptor unless it has found an owner.
-class FdGuard {
-public:
-    explicit FdGuard(int fd) : fd_(fd) {}
-    ~FdGuard() {
-        if (fd_ >= 0)
-            sys::close(fd_);
-    }
-    FdGuard(const FdGuard &) = delete;
-    FdGuard &operator=(const FdGuard &) = delete;
-    void release() { fd_ = -1; }
-
-private:
-    int fd_;
-};
-
 } // namespace
 
 int StreamSet::listen(csploop_id *out, const sys::Address &address, const csploop_stream_options &options,
@@ -46,7 +30,7 @@ int StreamSet::listen(csploop_id *out, const sys::Address &address, const csploo
     const int fd = sys::open_stream_socket(address.family());
     if (fd < 0)
         return fd;
-    FdGuard guard(fd);
+    sys::FdGuard guard(fd);
     if (address.family() != AF_UNIX) {
         sys::set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
         if (options.flags & CSPLOOP_LISTEN_REUSEPORT)
@@ -103,7 +87,7 @@ int StreamSet::connect(csploop_id *out, const sys::Address &address, const csplo
     const int fd = sys::open_stream_socket(address.family());
     if (fd < 0)
         return fd;
-    FdGuard guard(fd);
+    sys::FdGuard guard(fd);
     auto stream = make_stream(options, fn, arg);
     Stream &entry = *stream;
     entry.fd = fd;

@@ -36,6 +36,22 @@ int is_listening(int fd); // 1, 0 or an error
 void close(int fd);
 void reset_on_close(int fd);
 
+// Closes a descriptor unless it has found an owner.
+class FdGuard {
+public:
+    explicit FdGuard(int fd) : fd_(fd) {}
+    ~FdGuard() {
+        if (fd_ >= 0)
+            close(fd_);
+    }
+    FdGuard(const FdGuard &) = delete;
+    FdGuard &operator=(const FdGuard &) = delete;
+    void release() { fd_ = -1; }
+
+private:
+    int fd_;
+};
+
 int64_t receive(int fd, bool is_socket, void *buffer, size_t length);
 int64_t send(int fd, bool is_socket, const iovec *parts, int count);
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 namespace csploop {
 
@@ -46,6 +47,7 @@ void StreamSet::read(Stream &stream) {
         slab_.leave_out(stream.id);
         return;
     }
+    make_room(completions_, 1); // what is received could not be put back
     const int64_t count = sys::receive(stream.fd, stream.is_socket, slab_.next(), share);
     if (count > 0)
         emit_read(stream, static_cast<size_t>(count));
@@ -69,6 +71,8 @@ int64_t StreamSet::read_into(csploop_id id, void *buffer, size_t length) {
         return CSPLOOP_EINVAL;
     if (stream->connecting || stream->broken)
         return CSPLOOP_ENOTCONN;
+    if (length == 0)
+        return CSPLOOP_EINVAL; // 0 bytes would look like the end
     if (!stream->held_data.empty()) {
         const size_t count = std::min(length, stream->held_data.size());
         std::memcpy(buffer, stream->held_data.data(), count);
@@ -78,8 +82,6 @@ int64_t StreamSet::read_into(csploop_id id, void *buffer, size_t length) {
     }
     if (stream->eof)
         return 0;
-    if (length == 0)
-        return CSPLOOP_EINVAL; // 0 bytes would look like the end
     const int64_t count = sys::receive(stream->fd, stream->is_socket, buffer, length);
     if (count == 0)
         end_of_file(*stream);
@@ -148,6 +150,10 @@ void StreamSet::finish_connect(Stream &stream) {
 
 void StreamSet::accept(Stream &listener) {
     for (int count = 0; count < listener.backlog; ++count) {
+        // Memory first: a client that was accepted cannot go back into the queue.
+        make_room(completions_, 1);
+        streams_.make_room(1);
+        auto client = std::make_unique<Stream>();
         const int fd = sys::accept(listener.fd);
         if (fd == -EAGAIN || fd == -EWOULDBLOCK)
             return;
@@ -160,7 +166,7 @@ void StreamSet::accept(Stream &listener) {
             emit(listener, CSPLOOP_KIND_ACCEPT, fd);
             return;
         }
-        auto client = std::make_unique<Stream>();
+        sys::FdGuard guard(fd);
         client->fd = fd;
         client->fn = listener.fn;
         client->arg = listener.arg;
@@ -170,11 +176,18 @@ void StreamSet::accept(Stream &listener) {
         if (listener.accept_nodelay)
             sys::set_nodelay(fd); // a Unix socket has none, and needs none
         csploop_id id = 0;
-        if (const int code = insert(&id, std::move(client))) {
-            sys::close(fd);
+        int code = CSPLOOP_ENOMEM;
+        try {
+            code = insert(&id, std::move(client));
+        } catch (const std::bad_alloc &) { // how much a descriptor needs was not known before; the client is told of
+        }
+        if (code) {
+            listener.reading = false;
+            update_watch(listener);
             emit(listener, CSPLOOP_KIND_ACCEPT, code);
             return;
         }
+        guard.release();
         emit(listener, CSPLOOP_KIND_ACCEPT, static_cast<int64_t>(id), static_cast<uint32_t>(fd));
     }
 }

@@ -32,6 +32,7 @@ void StreamSet::emit(const Stream &stream, uint16_t kind, int64_t result, uint32
 int StreamSet::insert(csploop_id *out, std::unique_ptr<Stream> stream) {
     Stream *const entry = stream.get();
     const int fd = entry->fd;
+    fds_.make_room(fd);
     const csploop_id id = streams_.insert(std::move(stream));
     if (!id)
         return CSPLOOP_ENOMEM;
@@ -268,24 +269,35 @@ void StreamSet::release_fd(Stream &stream) {
     stream.fd = -1;
 }
 
-bool StreamSet::deliverable(const Completion &item) {
+// A client that was accepted for a listener that is closing, or gone, goes unseen.
+void StreamSet::drop_accepted(const csploop_record &record) {
+    if (record.kind != CSPLOOP_KIND_ACCEPT || record.result <= 0)
+        return;
+    const auto client = static_cast<csploop_id>(record.result);
+    if (Stream *const accepted = find(client)) {
+        release_fd(*accepted);
+        streams_.erase(client);
+    }
+}
+
+bool StreamSet::deliverable(Completion &item) {
     Stream *const stream = find(item.record.id);
-    if (!stream)
+    if (!stream) {
+        drop_accepted(item.record);
         return false;
+    }
     const uint16_t kind = item.record.kind;
+    if (kind != CSPLOOP_KIND_WRITTEN) {
+        // The handler may be another than when this completed, and what the old one used may be gone.
+        item.fn = stream->fn;
+        item.record.token = reinterpret_cast<uint64_t>(stream->arg);
+    }
     if (kind == CSPLOOP_KIND_WRITTEN || kind == CSPLOOP_KIND_CLOSED)
         return true;
     if (stream->closing) {
         if (kind == CSPLOOP_KIND_ERROR && stream->drain_failed)
             return true; // bytes that close had promised to send are lost
-        // A client that was accepted for a listener which is closing goes unseen.
-        if (kind == CSPLOOP_KIND_ACCEPT && item.record.result > 0) {
-            const auto client = static_cast<csploop_id>(item.record.result);
-            if (Stream *const accepted = find(client)) {
-                release_fd(*accepted);
-                streams_.erase(client);
-            }
-        }
+        drop_accepted(item.record);
         return false;
     }
     if (stream->reading || stream->listener)

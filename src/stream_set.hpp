@@ -63,7 +63,8 @@ public:
 
     // -- delivery (stream_set.cpp) --------------------------------------------------------
     // Whether this record may still reach the host; if not, it has been dealt with.
-    bool deliverable(const Completion &item);
+    // It goes to whom the stream is with now.
+    bool deliverable(Completion &item);
     // It has reached the host.
     void delivered(const csploop_record &record);
 
@@ -94,6 +95,7 @@ private:
     void emit_read(Stream &stream, size_t length);
     void accept(Stream &listener);
     void end_of_file(Stream &stream);
+    void drop_accepted(const csploop_record &record);
 
     Poller &poller_;
     FdSet &fds_;

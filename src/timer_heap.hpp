@@ -31,6 +31,11 @@ public:
         entries_.push_back({deadline, next_sequence_++, id});
         sift_up(entries_.size() - 1);
     }
+    // So that the next push cannot fail.
+    void make_room() {
+        if (entries_.size() == entries_.capacity())
+            entries_.reserve(2 * entries_.size() + 1);
+    }
     bool empty() const { return entries_.empty(); }
     const TimerEntry &top() const { return entries_.front(); }
     void pop();

@@ -14,8 +14,11 @@ bool TimerSet::in_state(csploop_id id, State state) {
     return timer && timer->state == state;
 }
 
+// Room comes before the slot in these three, so that a lack of memory leaves nothing behind.
 int TimerSet::call_soon(csploop_id *out, csploop_fn fn, void *arg) {
     csploop_id id;
+    if (soon_.size() == soon_.capacity())
+        soon_.reserve(2 * soon_.size() + 1);
     if (const int code = insert(&id, State::soon, fn, arg))
         return code;
     soon_.push_back(id);
@@ -26,6 +29,7 @@ int TimerSet::call_soon(csploop_id *out, csploop_fn fn, void *arg) {
 
 int TimerSet::call_at(csploop_id *out, int64_t deadline, csploop_fn fn, void *arg) {
     csploop_id id;
+    heap_.make_room();
     if (const int code = insert(&id, State::armed, fn, arg))
         return code;
     heap_.push(deadline, id);
@@ -36,6 +40,7 @@ int TimerSet::call_at(csploop_id *out, int64_t deadline, csploop_fn fn, void *ar
 
 int TimerSet::call_at_wall(csploop_id *out, int64_t deadline, csploop_fn fn, void *arg) {
     csploop_id id;
+    wall_heap_.make_room();
     if (const int code = insert(&id, State::armed_wall, fn, arg))
         return code;
     wall_heap_.push(deadline, id);
@@ -45,6 +50,7 @@ int TimerSet::call_at_wall(csploop_id *out, int64_t deadline, csploop_fn fn, voi
 }
 
 int TimerSet::reserve(csploop_id *out, int count) {
+    timers_.make_room(static_cast<size_t>(count));
     for (int i = 0; i < count; ++i) {
         if (const int code = insert(&out[i], State::reserved, nullptr, nullptr)) {
             while (i-- > 0)
@@ -95,6 +101,7 @@ int64_t TimerSet::next(TimerHeap &heap, State state) {
 }
 
 void TimerSet::collect_soon(Completions &out) {
+    make_room(out, soon_.size()); // all of them or, for lack of memory, none yet
     for (const csploop_id id : soon_) {
         Timer *const timer = timers_.find(id);
         if (!timer)
@@ -109,10 +116,10 @@ void TimerSet::collect(TimerHeap &heap, State state, int64_t now, Completions &o
     int64_t deadline;
     while ((deadline = next(heap, state)) <= now && deadline != never) {
         const csploop_id id = heap.top().id;
-        heap.pop();
         Timer *const timer = timers_.find(id);
-        timer->state = State::due;
         out.push_back(completion(CSPLOOP_KIND_TIMER, id, timer->fn, timer->arg, deadline));
+        timer->state = State::due;
+        heap.pop();
     }
 }
 
@@ -125,8 +132,8 @@ void TimerSet::delivered(csploop_id id, bool in_batch) {
         timers_.erase(id);
         return;
     }
-    timers_.find(id)->state = State::handed;
     handed_.push_back(id);
+    timers_.find(id)->state = State::handed;
 }
 
 void TimerSet::retire_batch() {

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <new>
 
 namespace csploop {
 
@@ -23,6 +24,12 @@ constexpr int callbacks_between_looks = 8;
 int64_t saturating_add(int64_t left, int64_t right) {
     int64_t sum;
     return __builtin_add_overflow(left, right, &sum) ? INT64_MAX : sum;
+}
+
+// The border to the host. An exception has no way on from here, through frames of C and a turn half done: it ends the
+// process, and as nothing is unwound, where it was thrown.
+void call_host(csploop_loop *loop, const Completion &item) noexcept {
+    item.fn(loop, &item.record, reinterpret_cast<void *>(item.record.token));
 }
 
 } // namespace
@@ -67,7 +74,7 @@ int Loop::run(int mode) {
         code = turn_once(nullptr, mode == CSPLOOP_RUN_NOWAIT ? 0 : -1);
         if (code < 0)
             return code;
-        if (undelivered())
+        if (waits_for_batch())
             code = CSPLOOP_EPENDING;
     } while (mode == CSPLOOP_RUN_FOREVER && code == 0 && !stop_.load(std::memory_order_seq_cst));
     if (code == 0)
@@ -111,7 +118,13 @@ int Loop::turn_once(csploop_batch *batch, int64_t timeout_ns) {
         collect_posts();
         collect_bridges();
     }
-    dispatch(batch);
+    try {
+        dispatch(batch);
+    } catch (const std::bad_alloc &) {
+        // What is in the batch is delivered, so it must be told; the next turn goes on with the rest.
+        if (!batch || batch->n_records == 0)
+            throw;
+    }
     if (forked())
         return CSPLOOP_ECHILD; // a callback forked, and this is the child
     flush_dirty();
@@ -301,6 +314,7 @@ void Loop::collect_posts() {
         return;
     {
         const std::lock_guard lock(posts_mutex_);
+        make_room(completions_, posts_.size()); // all of them or, for lack of memory, none yet
         taken_posts_.swap(posts_);
         has_posts_.store(false, std::memory_order_relaxed);
     }
@@ -353,7 +367,7 @@ void Loop::collect_bridges() {
 
 // -- handing out ------------------------------------------------------------------------------
 
-bool Loop::deliverable(const Completion &item) {
+bool Loop::deliverable(Completion &item) {
     switch (id::kind(item.record.id)) {
     case IdKind::timer:
         return item.record.kind == CSPLOOP_KIND_REJECTED || timers_.deliverable(item.record.id);
@@ -397,40 +411,49 @@ void Loop::delivered(const Completion &item, bool in_batch) {
 bool Loop::hand_out(const Completion &item, csploop_batch *batch) {
     if (!batch || batch->n_records == batch->capacity)
         return false;
+    delivered(item, true); // first, because it may lack memory
     batch->records[batch->n_records++] = item.record;
-    delivered(item, true);
     return true;
+}
+
+// False: the callback forked, and this is the child.
+bool Loop::call(const Completion &item) {
+    delivered(item, false);
+    call_host(static_cast<csploop_loop *>(this), item);
+    return !forked();
 }
 
 void Loop::dispatch(csploop_batch *batch) {
     // What an earlier batch had no room for comes first.
     while (waiting_head_ < waiting_.size()) {
-        const Completion item = waiting_[waiting_head_];
-        if (deliverable(item) && !hand_out(item, batch))
+        Completion item = waiting_[waiting_head_];
+        const bool lives = deliverable(item);
+        if (lives && !item.fn && !hand_out(item, batch))
             break;
         ++waiting_head_;
+        if (lives && item.fn && !call(item)) // its stream has got a callback meanwhile
+            return;
     }
     if (waiting_head_ == waiting_.size()) {
         waiting_.clear();
         waiting_head_ = 0;
     }
-    // Callbacks add to completions_; what they add belongs to the next turn.
-    current_.swap(completions_);
+    // Callbacks add to completions_; what they add belongs to the next turn. So does all of it when there is something
+    // left of a turn that was cut short.
+    if (current_head_ == current_.size())
+        current_.swap(completions_);
     int since_look = 0;
     int64_t gathering_since = 0;
-    for (size_t index = 0; index < current_.size(); ++index) {
-        const Completion item = current_[index];
-        if (!deliverable(item))
+    while (current_head_ < current_.size()) {
+        Completion item = current_[current_head_];
+        const bool lives = deliverable(item);
+        if (lives && !item.fn && (waits_for_batch() || !hand_out(item, batch)))
+            waiting_.push_back(item);
+        ++current_head_; // behind all that may lack memory: the next turn goes on from here
+        if (!lives || !item.fn)
             continue;
-        if (!item.fn) {
-            if (undelivered() || !hand_out(item, batch))
-                waiting_.push_back(item);
-            continue;
-        }
-        delivered(item, false);
-        item.fn(static_cast<csploop_loop *>(this), &item.record, reinterpret_cast<void *>(item.record.token));
-        if (forked())
-            break; // this is the child: the rest, and what is unsent, is the parent's
+        if (!call(item))
+            break; // the rest, and what is unsent, is the parent's
         if (!has_unsent()) {
             gathering_since = 0;
             continue;
@@ -449,6 +472,7 @@ void Loop::dispatch(csploop_batch *batch) {
         }
     }
     current_.clear();
+    current_head_ = 0;
 }
 
 } // namespace csploop

@@ -47,6 +47,8 @@ public:
         while (ringers_.load(std::memory_order_seq_cst) != 0) {
         }
     }
+    // Like close, but in a forked child: who is inside wake() there does not exist, and would be waited for for ever.
+    void abandon() { closed_.store(true, std::memory_order_seq_cst); }
     bool closed() const { return closed_.load(std::memory_order_seq_cst); }
 
 private:

@@ -18,6 +18,7 @@ int WatcherSet::watch(csploop_id *out, int fd, uint32_t events, csploop_fn fn, v
         return CSPLOOP_EINVAL;
     if (fds_.has(fd))
         return CSPLOOP_EEXIST;
+    fds_.make_room(fd);
     const csploop_id id = watchers_.insert({fd, events, fn, arg});
     if (!id)
         return CSPLOOP_ENOMEM;

@@ -42,7 +42,7 @@ public:
     }
     // noexcept: with the registration made, there is no way back from a lack of memory.
     void keep(csploop_id id, std::unique_ptr<Box> box) noexcept { named_[id] = std::move(box); }
-    void drop(csploop_id id) noexcept { named_.erase(id); }
+    void drop(csploop_id id) noexcept { auto going = named_.extract(id); }
     // Boxes without an id of their own, from any thread: posts and by-reference writes.
     Box *keep_loose(std::unique_ptr<Box> box) {
         std::lock_guard lock(mutex_);
@@ -50,14 +50,17 @@ public:
         loose_.emplace(key, std::move(box));
         return key;
     }
+    // What goes may call us again as it is destroyed, so it goes when we are done.
     void drop_loose(Box *box) noexcept {
+        decltype(loose_)::node_type going;
         std::lock_guard lock(mutex_);
-        loose_.erase(box);
+        going = loose_.extract(box);
     }
     void drop_all() noexcept {
+        auto named = std::exchange(named_, {});
+        decltype(loose_) loose;
         std::lock_guard lock(mutex_);
-        named_.clear();
-        loose_.clear();
+        loose.swap(loose_);
     }
     void rethrow() {
         if (auto thrown = std::exchange(thrown_, nullptr))
@@ -118,6 +121,16 @@ public:
         const int code = csploop_new(&handle, &options);
         return code < 0 ? Result<Loop>(Error(code)) : Result<Loop>(Loop(handle));
     }
+    Loop(Loop &&) noexcept = default;
+    Loop &operator=(Loop &&other) noexcept {
+        if (this != &other) {
+            end();
+            loop_ = std::move(other.loop_);
+            boxes_ = std::move(other.boxes_);
+        }
+        return *this;
+    }
+    ~Loop() { end(); }
     csploop_t *capi() const noexcept { return loop_.get(); }
 
     Result<void> close() noexcept {
@@ -255,12 +268,17 @@ private:
     static constexpr Options defaults{sizeof(Options), 0, 0, 0, 0, 0};
     static constexpr StreamOptions stream_defaults{sizeof(StreamOptions), 0, 0, 0};
     static constexpr UdpOptions udp_defaults{sizeof(UdpOptions), 0, 0, 0};
-    struct CloseAndUnref {
-        void operator()(csploop_t *loop) const noexcept {
-            csploop_close(loop);
-            csploop_unref(loop);
-        }
+    struct Unref {
+        void operator()(csploop_t *loop) const noexcept { csploop_unref(loop); }
     };
+    // The loop goes before its callables: until it is closed, records may still point to them, and what they hold
+    // may call it as it goes.
+    void end() noexcept {
+        if (!loop_)
+            return;
+        csploop_close(capi());
+        boxes_->drop_all();
+    }
 
     explicit Loop(csploop_t *owned) : loop_(owned), boxes_(std::make_unique<detail::Boxes>()) {}
     std::unique_ptr<detail::Boxes::Box> boxed(Handler fn) {
@@ -289,8 +307,7 @@ private:
         return detail::result_of(code);
     }
 
-    // The loop goes first: until it is closed, records may still point into the boxes.
-    std::unique_ptr<csploop_t, CloseAndUnref> loop_;
+    std::unique_ptr<csploop_t, Unref> loop_;
     std::unique_ptr<detail::Boxes> boxes_;
 };
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <new>
 #include <unordered_map>
 #include <uv.h>
 #include <vector>
@@ -56,29 +57,11 @@ public:
     }
 
     int add(int fd, uint32_t events, uint64_t tag) override {
-        if (watches_.count(fd))
-            return CSPLOOP_EEXIST;
-        const int descriptor_flags = ::fcntl(fd, F_GETFL);
-        if (descriptor_flags < 0)
-            return -errno;
-        auto watch = std::make_unique<Watch>();
-        if (const int code = uv_poll_init(&loop_, &watch->handle, fd))
-            return code;
-        // uv_poll_init makes the descriptor non-blocking; it is the owner's to decide.
-        if (!(descriptor_flags & O_NONBLOCK))
-            ::fcntl(fd, F_SETFL, descriptor_flags);
-        Watch *const entry = watch.release(); // freed by its close callback
-        entry->poller = this;
-        entry->handle.data = entry;
-        entry->tag = tag;
-        entry->wanted = entry->armed = events;
-        watches_.emplace(fd, entry);
-        if (const int code = start(*entry)) {
-            remove(fd);
-            return code;
+        try {
+            return add_watch(fd, events, tag);
+        } catch (const std::bad_alloc &) { // a code, as libuv answers; so who calls has one way to take back
+            return CSPLOOP_ENOMEM;
         }
-        turn();
-        return 0;
     }
 
     int modify(int fd, uint32_t events, uint64_t tag) override {
@@ -151,6 +134,38 @@ private:
         uint32_t armed = 0;  // what of it is reported still: EDGE events go silent once reported
         bool stopped_by_error = false;
     };
+
+    int add_watch(int fd, uint32_t events, uint64_t tag) {
+        if (watches_.count(fd))
+            return CSPLOOP_EEXIST;
+        const int descriptor_flags = ::fcntl(fd, F_GETFL);
+        if (descriptor_flags < 0)
+            return -errno;
+        auto watch = std::make_unique<Watch>();
+        // At most one event waits for each descriptor: reporting, which libuv calls, cannot lack memory then.
+        if (pending_.capacity() <= watches_.size())
+            pending_.reserve(2 * watches_.size() + 1);
+        const auto place = watches_.emplace(fd, nullptr).first;
+        if (const int code = uv_poll_init(&loop_, &watch->handle, fd)) {
+            watches_.erase(place);
+            return code;
+        }
+        // uv_poll_init makes the descriptor non-blocking; it is the owner's to decide.
+        if (!(descriptor_flags & O_NONBLOCK))
+            ::fcntl(fd, F_SETFL, descriptor_flags);
+        Watch *const entry = watch.release(); // freed by its close callback
+        entry->poller = this;
+        entry->handle.data = entry;
+        entry->tag = tag;
+        entry->wanted = entry->armed = events;
+        place->second = entry;
+        if (const int code = start(*entry)) {
+            remove(fd);
+            return code;
+        }
+        turn();
+        return 0;
+    }
 
     static void free_watch(uv_handle_t *handle) { delete static_cast<Watch *>(handle->data); }
 

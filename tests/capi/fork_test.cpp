@@ -1,15 +1,15 @@
 // A child process inherits the handle, but not the loop: it may close and unref, and the parent's goes on.
 #include "support/bridges.hpp"
+#include "support/calls.hpp"
 #include "support/harness.hpp"
 #include "support/sockets.hpp"
 
 #include <sys/wait.h>
+#include <thread>
 
 using namespace csploop_test;
 
 namespace {
-
-void nothing(csploop_t *, const csploop_record *, void *) {}
 
 // Runs `body` in a child; it returns 0 when all was well, else the line number that was not.
 template <class Body>
@@ -40,20 +40,17 @@ CSPLOOP_IN_ALL_MODES(Fork);
 TEST_P(Fork, TheChildMayOnlyCloseAndUnref) {
     TestBridge bridge(loop, CSPLOOP_BRIDGE_BLOCK, 8, 2, h.fn(), h.arg());
     const int failed_line = in_child([&]() -> int {
-        int64_t deadline = 0;
-        csploop_id id = 0;
-        CHILD_EXPECT(csploop_turn(loop, nullptr, 0) == CSPLOOP_ECHILD);
-        CHILD_EXPECT(csploop_run(loop, CSPLOOP_RUN_NOWAIT) == CSPLOOP_ECHILD);
-        CHILD_EXPECT(csploop_wake(loop) == CSPLOOP_ECHILD);
-        CHILD_EXPECT(csploop_stop(loop) == CSPLOOP_ECHILD);
-        CHILD_EXPECT(csploop_post(loop, nothing, nullptr) == CSPLOOP_ECHILD);
-        CHILD_EXPECT(csploop_call_soon(loop, nullptr, nothing, nullptr) == CSPLOOP_ECHILD);
-        CHILD_EXPECT(csploop_attach(loop) == CSPLOOP_ECHILD);
-        CHILD_EXPECT(csploop_backend_fd(loop) == CSPLOOP_ECHILD);
-        CHILD_EXPECT(csploop_next_deadline(loop, &deadline) == CSPLOOP_ECHILD);
-        CHILD_EXPECT(csploop_tcp_listen(loop, &id, "127.0.0.1", 0, nullptr, nothing, nullptr) == CSPLOOP_ECHILD);
-        CHILD_EXPECT(csploop_stream_write(loop, 1, "x", 1) == CSPLOOP_ECHILD);
+        for (const std::vector<Call> &calls : {loop_thread_calls(), any_thread_calls()})
+            for (const Call &entry : calls)
+                if (entry.call(loop) != CSPLOOP_ECHILD) {
+                    std::fprintf(stderr, "%s: no ECHILD in the child\n", entry.name);
+                    return 1;
+                }
+        CHILD_EXPECT(csploop_heap_bytes(loop) == CSPLOOP_ECHILD);
+        char buffer[64];
         CHILD_EXPECT(bridge.push(uint64_t{1}) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(csploop_bridge_push_many(bridge.get(), nullptr, buffer, 1) == CSPLOOP_ECHILD);
+        CHILD_EXPECT(csploop_bridge_drain(bridge.get(), nullptr, nullptr, buffer, sizeof buffer) == CSPLOOP_ECHILD);
         CHILD_EXPECT(csploop_bridge_close(bridge.get()) == CSPLOOP_ECHILD);
         CHILD_EXPECT(csploop_ref(loop) == loop);
         csploop_unref(loop);
@@ -64,6 +61,70 @@ TEST_P(Fork, TheChildMayOnlyCloseAndUnref) {
     EXPECT_EQ(failed_line, 0);
     EXPECT_EQ(bridge.push(uint64_t{7}), 0);
     h.until_event(bridge.id(), CSPLOOP_KIND_BRIDGE, "the parent's bridge");
+}
+
+// A callback that forks can serve its record in the child: what only reads goes on until the child closes the loop.
+TEST_P(Fork, WhatOnlyReadsGoesOnInTheChild) {
+    TestBridge bridge(loop, CSPLOOP_BRIDGE_BLOCK, 8, 2, h.fn(), h.arg());
+    const csploop_id bridge_id = bridge.id();
+    auto [near, far] = socket_pair();
+    csploop_id stream = 0;
+    ASSERT_EQ(csploop_stream_adopt(loop, &stream, near.release(), nullptr, h.fn(), h.arg()), 0);
+    ASSERT_EQ(csploop_stream_read_start(loop, stream, CSPLOOP_READ_SLAB), 0);
+    send_all(far, "a request");
+    h.until([&] { return h.text(stream) == "a request"; }, "the request");
+    const csploop_record read = h.last(stream, CSPLOOP_KIND_READ);
+    ASSERT_EQ(bridge.push(uint64_t{1}), 0);
+    const int64_t before = csploop_now(loop);
+    EXPECT_EQ(in_child([&]() -> int {
+                  CHILD_EXPECT(csploop_now(loop) >= before);
+                  CHILD_EXPECT(csploop_poller_kind(loop) == GetParam().poller);
+                  uint64_t size = 0;
+                  const auto *const slab = static_cast<const char *>(csploop_slab(loop, &size));
+                  CHILD_EXPECT(std::string(slab + read.offset, static_cast<size_t>(read.result)) == "a request");
+                  CHILD_EXPECT(csploop_udp_sender(loop, &read, nullptr) == nullptr);
+                  CHILD_EXPECT(bridge.counts().queued == 1);
+                  CHILD_EXPECT(bridge.id() == bridge_id);
+                  CHILD_EXPECT(csploop_close(loop) == 0);
+                  CHILD_EXPECT(csploop_slab(loop, nullptr) == nullptr);
+                  CHILD_EXPECT(csploop_now(loop) >= before);
+                  return 0;
+              }),
+              0);
+    EXPECT_EQ(bridge.drain_numbers(), (std::vector<uint64_t>{1}));
+}
+
+// The producer's thread does not exist in the child; freeing the bridge there must not wait for it.
+TEST_P(Fork, TheChildFreesABridgeThatAProducerWasBlockedOn) {
+    csploop_bridge_options options = CSPLOOP_BRIDGE_OPTIONS_INIT;
+    options.record_size = 8;
+    options.capacity = 2;
+    csploop_bridge_t *bridge = nullptr;
+    ASSERT_EQ(csploop_bridge_new(loop, &bridge, &options, h.fn(), h.arg()), 0);
+    const uint64_t number = 1;
+    for (int i = 0; i < 2; ++i)
+        ASSERT_EQ(csploop_bridge_push(bridge, &number, sizeof number), 0);
+    std::thread producer([&] { EXPECT_EQ(csploop_bridge_push(bridge, &number, sizeof number), CSPLOOP_ECLOSED); });
+    csploop_bridge_counts counts{};
+    counts.size = sizeof counts;
+    waiting_for = "the producer to block";
+    do {
+        std::this_thread::yield();
+        ASSERT_EQ(csploop_bridge_stats(bridge, &counts), 0);
+    } while (counts.blocked < 1);
+    // It counts itself before it waits: while the first children come and go it falls asleep at the latest.
+    waiting_for = "a child";
+    for (int i = 0; i < 10 && !HasFailure(); ++i)
+        EXPECT_EQ(in_child([&]() -> int {
+                      alarm(20);
+                      CHILD_EXPECT(csploop_close(loop) == 0);
+                      CHILD_EXPECT(csploop_bridge_unref(bridge) == nullptr);
+                      return 0;
+                  }),
+                  0);
+    EXPECT_EQ(csploop_bridge_close(bridge), 0);
+    producer.join();
+    csploop_bridge_unref(bridge);
 }
 
 TEST_P(Fork, TheParentsRegistrationsSurviveTheChildsClose) {

@@ -83,6 +83,52 @@ TEST(Hpp, AnExceptionLeavesByRunOrTurn) {
     loop.turn(nullptr, 0ns).value();
 }
 
+TEST(Hpp, WhatACallableHoldsMayCallTheLoopAsItGoes) {
+    csploop::Loop loop = make();
+    struct Last {
+        csploop::Loop *loop;
+        int code;
+        explicit Last(csploop::Loop *of, int expected) : loop(of), code(expected) {}
+        ~Last() {
+            EXPECT_EQ(loop->post([](const csploop_record &) {}).code(), code);
+        }
+    };
+    auto on_close = std::make_shared<Last>(&loop, CSPLOOP_ECLOSED);
+    ASSERT_TRUE(loop.post([last = std::move(on_close)](const csploop_record &) {}));
+    waiting_for = "the loop to close";
+    EXPECT_TRUE(loop.close());
+    {
+        csploop::Loop gone = make();
+        auto on_end = std::make_shared<Last>(&gone, CSPLOOP_ECLOSED);
+        ASSERT_TRUE(gone.post([last = std::move(on_end)](const csploop_record &) {}));
+        waiting_for = "a loop to be destroyed";
+    }
+    auto on_refusal = std::make_shared<Last>(&loop, CSPLOOP_ECLOSED);
+    waiting_for = "a post to be refused";
+    EXPECT_EQ(loop.post([last = std::move(on_refusal)](const csploop_record &) {}).code(), CSPLOOP_ECLOSED);
+}
+
+// The old handler goes at once, and a record that has completed already must not reach it.
+TEST(Hpp, AReplacedHandlerHearsNothingMore) {
+    csploop::Loop loop = make();
+    auto [near, far] = socket_pair();
+    std::string heard;
+    const csploop_id id = loop.adopt(near.release(), [&](const csploop_record &) { heard += "old"; }).value();
+    loop.read_start(id).value();
+    send_all(far, "x");
+    ASSERT_TRUE(loop.call_soon([&](const csploop_record &) {
+        loop.set_handler(id,
+                         [&](const csploop_record &record) {
+                             heard += record.kind == CSPLOOP_KIND_READ ? loop.bytes(record) : "";
+                         })
+            .value();
+    }));
+    waiting_for = "the byte";
+    while (heard.empty())
+        loop.turn().value();
+    EXPECT_EQ(heard, "x");
+}
+
 TEST(Hpp, MovingALoopKeepsItsCallables) {
     csploop::Loop first = make();
     int calls = 0;

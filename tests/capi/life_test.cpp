@@ -112,6 +112,59 @@ TEST(Life, TheLastUnrefClosesAnOpenLoop) {
     EXPECT_FALSE(fd_is_open(fd));
 }
 
+// A bridge keeps the loop's memory, not the loop: else the two would keep each other for ever.
+TEST(Life, TheLastUnrefClosesALoopThatHasBridges) {
+    csploop_t *loop = new_loop();
+    const int fd = csploop_backend_fd(loop);
+    csploop_bridge_t *bridge = nullptr;
+    ASSERT_EQ(csploop_bridge_new(loop, &bridge, nullptr, count_call, nullptr), 0);
+    EXPECT_EQ(csploop_bridge_push(bridge, "x", 1), 0);
+    EXPECT_EQ(csploop_unref(loop), nullptr);
+    EXPECT_FALSE(fd_is_open(fd));
+    EXPECT_EQ(csploop_bridge_push(bridge, "x", 1), CSPLOOP_ECLOSED);
+    csploop_bridge_counts counts{};
+    counts.size = sizeof counts;
+    EXPECT_EQ(csploop_bridge_stats(bridge, &counts), 0);
+    EXPECT_EQ(counts.dropped, 1u);
+    csploop_bridge_unref(bridge);
+}
+
+TEST(Life, ACallbackMayDropTheLastReferenceWhileABridgeLives) {
+    csploop_t *loop = new_loop();
+    const int fd = csploop_backend_fd(loop);
+    csploop_bridge_t *bridge = nullptr;
+    ASSERT_EQ(csploop_bridge_new(loop, &bridge, nullptr, count_call, nullptr), 0);
+    csploop_fn drop = [](csploop_t *l, const csploop_record *, void *) { csploop_unref(l); };
+    EXPECT_EQ(csploop_call_soon(loop, nullptr, drop, nullptr), 0);
+    EXPECT_EQ(csploop_turn(loop, nullptr, 0), 0);
+    EXPECT_FALSE(fd_is_open(fd));
+    csploop_bridge_unref(bridge);
+}
+
+TEST(Life, AnyThreadMayAskWhileTheLoopCloses) {
+    for (csploop_poller poller : pollers()) {
+        csploop_options options = CSPLOOP_OPTIONS_INIT;
+        options.poller = poller;
+        csploop_t *loop = new_loop(&options);
+        const int fd = csploop_backend_fd(loop);
+        csploop_ref(loop);
+        std::promise<void> asks;
+        std::thread other([&] {
+            asks.set_value();
+            for (int asked = fd; asked != CSPLOOP_ECLOSED; asked = csploop_backend_fd(loop)) {
+                EXPECT_EQ(asked, fd);
+                EXPECT_EQ(csploop_poller_kind(loop), poller);
+                EXPECT_GT(csploop_now(loop), 0);
+            }
+            csploop_unref(loop);
+        });
+        asks.get_future().wait();
+        EXPECT_EQ(csploop_close(loop), 0);
+        csploop_unref(loop);
+        other.join();
+    }
+}
+
 TEST(Life, TheHandleOutlivesClose) {
     csploop_t *loop = new_loop();
     EXPECT_EQ(csploop_ref(loop), loop);

@@ -256,6 +256,34 @@ TEST_P(Listen, ClosingAnUndeliveredAcceptLosesNoDescriptor) {
     finish(listener.id);
 }
 
+// A listener's record waits behind another one for a batch with room; meanwhile the listener gets a callback and
+// closes, which overtakes it.
+TEST_P(Listen, AnAcceptThatOutlivesItsListenerLosesNoDescriptor) {
+    csploop_id listener = 0;
+    ASSERT_EQ(csploop_tcp_listen(loop, &listener, "127.0.0.1", 0, nullptr, nullptr, nullptr), 0);
+    Fd client = dial_tcp(port_of(csploop_stream_fd(loop, listener)));
+    pollfd readable{csploop_stream_fd(loop, listener), POLLIN, 0};
+    ASSERT_EQ(poll(&readable, 1, -1), 1);
+    h.set_capacity(0);
+    ASSERT_EQ(csploop_call_soon(loop, nullptr, nullptr, nullptr), 0);
+    ASSERT_EQ(csploop_run(loop, CSPLOOP_RUN_NOWAIT), CSPLOOP_EPENDING);
+    std::vector<uint16_t> heard;
+    csploop_fn hear = [](csploop_t *, const csploop_record *record, void *arg) {
+        static_cast<std::vector<uint16_t> *>(arg)->push_back(record->kind);
+    };
+    ASSERT_EQ(csploop_stream_set_handler(loop, listener, hear, &heard), 0);
+    ASSERT_EQ(csploop_stream_close(loop, listener, CSPLOOP_CLOSE_ABORT), 0);
+    h.settle();
+    EXPECT_EQ(heard, (std::vector<uint16_t>{CSPLOOP_KIND_CLOSED}));
+    h.set_capacity(8);
+    h.settle();
+    ASSERT_EQ(h.log().size(), 1u);
+    EXPECT_EQ(h.log()[0].record.kind, CSPLOOP_KIND_SOON);
+    pollfd ended{client.get(), POLLIN, 0};
+    EXPECT_EQ(poll(&ended, 1, 10000), 1) << "nobody has it, so it is closed";
+    EXPECT_TRUE(at_eof(client));
+}
+
 TEST_P(Listen, StreamsAndListenersAreNotMixedUp) {
     const Listener listener = listen();
     Stream stream = pair();

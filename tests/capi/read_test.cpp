@@ -331,3 +331,71 @@ TEST_P(ReadInTurn, QueuedRecordsOfAClosedStreamAreDropped) {
     h.settle();
     EXPECT_EQ(h.kinds(queued), (std::vector<uint16_t>{CSPLOOP_KIND_CLOSED}));
 }
+
+TEST_P(ReadInTurn, ReadIntoNoRoomIsRefusedAlsoWhereDataIsHeldBack) {
+    csploop_fn stop = [](csploop_t *l, const csploop_record *, void *arg) {
+        EXPECT_EQ(csploop_stream_read_stop(l, *static_cast<csploop_id *>(arg)), 0);
+    };
+    csploop_id id = streams[0].id;
+    send_all(streams[0].far, "held");
+    ASSERT_EQ(csploop_call_soon(callbacks.loop(), nullptr, stop, &id), 0);
+    callbacks.settle();
+    ASSERT_EQ(callbacks.count(id, CSPLOOP_KIND_READ), 0);
+    char buffer[8];
+    EXPECT_EQ(csploop_stream_read_into(callbacks.loop(), id, buffer, 0), CSPLOOP_EINVAL) << "0 means the end";
+    EXPECT_EQ(csploop_stream_read_into(callbacks.loop(), id, buffer, sizeof buffer), 4);
+    EXPECT_EQ(std::string(buffer, 4), "held");
+}
+
+namespace {
+
+// Gives a stream a new handler, in the turn that has a READ of it waiting.
+struct Handover {
+    csploop_id id = 0;
+    csploop_fn fn = nullptr;
+    void *arg = nullptr;
+    static void now(csploop_t *l, const csploop_record *, void *arg) {
+        const auto *h = static_cast<Handover *>(arg);
+        EXPECT_EQ(csploop_stream_set_handler(l, h->id, h->fn, h->arg), 0);
+    }
+};
+
+void append_read(csploop_t *l, const csploop_record *record, void *arg) {
+    if (record->kind == CSPLOOP_KIND_READ)
+        static_cast<std::string *>(arg)->append(static_cast<const char *>(csploop_slab(l, nullptr)) + record->offset,
+                                                static_cast<size_t>(record->result));
+}
+
+} // namespace
+
+// Whoever replaces a handler frees what the old one used: not even a record that has completed already may reach it.
+TEST_P(ReadInTurn, ANewHandlerGetsWhatIsNotDeliveredYet) {
+    std::string heard;
+    Handover handover{streams[0].id, append_read, &heard};
+    send_all(streams[0].far, "to the new one");
+    ASSERT_EQ(csploop_call_soon(callbacks.loop(), nullptr, Handover::now, &handover), 0);
+    callbacks.until([&] { return !callbacks.log().empty() || !heard.empty(); }, "the READ");
+    EXPECT_EQ(heard, "to the new one");
+    EXPECT_TRUE(callbacks.log().empty());
+}
+
+TEST_P(ReadInTurn, ARecordMovesFromACallbackToTheBatchAndBack) {
+    int token = 0;
+    Handover to_batch{streams[0].id, nullptr, &token};
+    send_all(streams[0].far, "moved");
+    callbacks.set_capacity(0);
+    ASSERT_EQ(csploop_call_soon(callbacks.loop(), nullptr, Handover::now, &to_batch), 0);
+    callbacks.settle();
+    EXPECT_TRUE(callbacks.log().empty()) << "it waits for a batch with room";
+    std::string heard;
+    ASSERT_EQ(csploop_stream_set_handler(callbacks.loop(), streams[0].id, append_read, &heard), 0);
+    callbacks.turn(0);
+    EXPECT_EQ(heard, "moved");
+    EXPECT_TRUE(callbacks.log().empty());
+    // And once more, with room: the batch has it, under the new token.
+    callbacks.set_capacity(8);
+    send_all(streams[0].far, "again");
+    ASSERT_EQ(csploop_call_soon(callbacks.loop(), nullptr, Handover::now, &to_batch), 0);
+    callbacks.until([&] { return callbacks.text(streams[0].id) == "again"; }, "the READ in the batch");
+    EXPECT_EQ(callbacks.log().back().record.token, reinterpret_cast<uint64_t>(&token));
+}

@@ -4,7 +4,11 @@
 #include "support/sockets.hpp"
 
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
 #include <pthread.h>
+#include <stdexcept>
 #include <thread>
 
 using namespace csploop_test;
@@ -127,4 +131,26 @@ TEST_P(Run, CompletionsWithoutACallbackArePending) {
 TEST_P(Run, AnUnknownModeIsRefused) {
     EXPECT_EQ(csploop_run(loop, 3), CSPLOOP_EINVAL);
     EXPECT_EQ(csploop_run(loop, -1), CSPLOOP_EINVAL);
+}
+
+namespace {
+void throws(csploop_t *, const csploop_record *, void *) {
+    throw std::domain_error("thrown by a callback");
+}
+} // namespace
+
+// Its way on would lead through frames of C, and a turn half done. So it ends the process, and says what it was.
+TEST_P(Run, AnExceptionThatLeavesACallbackEndsTheProcess) {
+    const csploop_poller poller = GetParam();
+    const auto run_one_that_throws = [poller] {
+        csploop_options options = CSPLOOP_OPTIONS_INIT;
+        options.poller = poller;
+        csploop_t *own = nullptr; // the test's own loop is, in the process that is to die, the parent's
+        EXPECT_EQ(csploop_new(&own, &options), 0);
+        EXPECT_EQ(csploop_call_soon(own, nullptr, throws, nullptr), 0);
+        const int code = csploop_run(own, CSPLOOP_RUN_NOWAIT);
+        std::fprintf(stderr, "came back with %d\n", code);
+        std::_Exit(0);
+    };
+    EXPECT_DEATH(run_one_that_throws(), "thrown by a callback");
 }

@@ -291,3 +291,58 @@ TEST_P(Udp, ASmallSlabIsSharedWithStreams) {
     EXPECT_EQ(truncated, 25u) << "20,000 bytes do not fit a slab of 16 KiB, 100 do";
     EXPECT_GT(bytes, 0u);
 }
+
+// What is held back comes in parts where the slab is small; a part that is held back again goes before the rest.
+TEST_P(Udp, HeldDatagramsThatComeInPartsKeepTheirOrder) {
+    csploop_options options = CSPLOOP_OPTIONS_INIT;
+    options.slab_bytes = 16 << 10;
+    Harness small(Mode{GetParam().poller, GetParam().wait, Form::callback}, options);
+    std::vector<std::string> order[2];
+    struct Pair {
+        csploop_id id = 0;
+        Fd far;
+    } sockets[2];
+    const csploop_udp_options short_ones = udp_options(0, 0, 2000);
+    for (Pair &pair : sockets) {
+        int fds[2] = {-1, -1};
+        ASSERT_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), 0);
+        pair.far = Fd(fds[1]);
+        ASSERT_EQ(csploop_udp_adopt(small.loop(), &pair.id, fds[0], &short_ones, small.fn(), small.arg()), 0);
+    }
+    bool stop = true;
+    small.on = [&](const csploop_record &record) {
+        if (record.kind == CSPLOOP_KIND_SOON) {
+            for (const Pair &pair : sockets)
+                if (stop) {
+                    EXPECT_EQ(csploop_udp_read_stop(small.loop(), pair.id), 0);
+                }
+        } else if (record.kind == CSPLOOP_KIND_RECV) {
+            const auto *const slab = static_cast<const char *>(csploop_slab(small.loop(), nullptr));
+            order[record.id == sockets[1].id].push_back(std::string(slab + record.offset, 1));
+        }
+    };
+    auto stop_in_the_turn_that_reads = [&](std::initializer_list<int> which) {
+        ASSERT_EQ(csploop_call_soon(small.loop(), nullptr, small.fn(), small.arg()), 0);
+        for (int i : which)
+            ASSERT_EQ(csploop_udp_read_start(small.loop(), sockets[i].id), 0);
+        small.settle();
+    };
+    // One after the other is read and held back: together they are more than the slab.
+    for (int i = 0; i < 2; ++i) {
+        for (const char name : {'1', '2', '3', '4', '5'}) {
+            const std::string datagram(2000, name);
+            ASSERT_EQ(::send(sockets[i].far.get(), datagram.data(), datagram.size(), 0), 2000);
+        }
+        stop_in_the_turn_that_reads({i});
+    }
+    // All of the first and a part of the second come out, and are held back again.
+    stop_in_the_turn_that_reads({0, 1});
+    EXPECT_TRUE(order[0].empty() && order[1].empty());
+    stop = false;
+    for (const Pair &pair : sockets)
+        ASSERT_EQ(csploop_udp_read_start(small.loop(), pair.id), 0);
+    small.until([&] { return order[0].size() + order[1].size() == 10; }, "all datagrams");
+    const std::vector<std::string> wanted{"1", "2", "3", "4", "5"};
+    EXPECT_EQ(order[0], wanted);
+    EXPECT_EQ(order[1], wanted);
+}
