@@ -16,12 +16,11 @@ import socket
 import sys
 from collections import Counter
 
-import pytest
-from support.protocols import Recorder
-
 import csploop
+import pytest
 from csploop._loop import datagrams, debug, gather, timers, turn
 from csploop._loop.words import REFERENCE_BYTES
+from support.protocols import Recorder
 
 pytestmark = [
     pytest.mark.ours("about the steps of csploop's own turn"),
@@ -46,14 +45,14 @@ class Interrupted(KeyboardInterrupt):
     """What the trials raise, so that a real Ctrl-C still ends them."""
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def start_of(code):
     """Where a function's beginning looks for signals: from 3.11 on at the instruction RESUME."""
     return next((each.offset for each in dis.get_instructions(code) if each.opname == "RESUME"), 0)
 
 
 class Points:
-    """A trace function that raises at the given one of the points: after a call, at a jump back, at a start."""
+    """A trace function that raises at the given one of the points: after calls, at jumps back and starts."""
 
     def __init__(self, number):
         self.left = number
@@ -248,7 +247,7 @@ class Scene:
         assert not self.loop._timers
 
     def close(self):
-        for transport, protocol, _ in self.writers:
+        for transport, _, _ in self.writers:
             transport.abort()
         self.datagrams.close()
         self.server.close()
