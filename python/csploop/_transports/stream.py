@@ -136,7 +136,7 @@ class StreamTransport(Reading, Writing):
             info.append("closing")
         info.append(f"fd={self._sock_fd}")
         if self._sock is not None and not self._loop.is_closed():
-            info.append("read=polling" if self._read_started and not self._paused else "read=idle")
+            info.append("read=polling" if self._read_started and self.is_reading() else "read=idle")
             info.append(
                 f"write=<{'polling' if self._backlog else 'idle'}, bufsize={self._queued + self._backlog}>"
             )
