@@ -50,8 +50,8 @@ __all__ = ["StreamTransport"]
 # Refusals of a write that crossed with the stream's end: ERROR or CLOSED tells the protocol.
 GONE = (lib.CSPLOOP_EPIPE, lib.CSPLOOP_EBADID, lib.CSPLOOP_ENOTCONN, lib.CSPLOOP_EALREADY)
 
-# So little fits into the kernel's buffer if nothing waits for it. What is more is sent when the stream closes,
-# to see whether it does.
+# So little fits into the kernel's buffer if nothing waits for it. More than that is sent when the stream
+# closes, to see whether it does.
 AT_ONCE_BYTES = 4096
 
 _mode: Any = getattr(constants, "_SendfileMode")  # noqa: B009
