@@ -73,6 +73,9 @@ DATAGRAM_HEADER_BYTES = 8 if EMPTY_DATAGRAMS_ARE_SENT else 0
 # Whether asyncio's own methods take ssl_shutdown_timeout and hand it on.
 SSL_HAS_SHUTDOWN_TIMEOUT = "ssl_shutdown_timeout" in _parameters(base_events.BaseEventLoop.create_connection)
 
+# Functions whose frames begin more than once.
+GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
 _SERVER_HAS_SHUTDOWN_TIMEOUT = "ssl_shutdown_timeout" in _parameters(base_events.Server.__init__)
 _SERVER_KNOWS_ITS_CLIENTS = "transport" in _parameters(getattr(base_events.Server, "_attach"))  # noqa: B009
 _format_source: Callable[..., str] = format_helpers._format_callback_source
@@ -163,8 +166,8 @@ def is_coroutine_callable(callback: object) -> bool:
     return marker is not None and marker is getattr(coroutines, "_is_coroutine", None)
 
 
-def has_begun(traceback: TracebackType | None) -> bool:
-    """Whether the function that this frame called had begun when the exception of a signal came.
+def has_begun(callback: Any, traceback: TracebackType | None) -> bool:
+    """Whether the callback that this frame called had begun when the exception of a signal came.
 
     It may come at a function's very beginning: from 3.11 on at the instruction RESUME.
     """
@@ -172,6 +175,8 @@ def has_begun(traceback: TracebackType | None) -> bool:
     if called is None:
         return True
     code = called.tb_frame.f_code
+    if code is not getattr(callback, "__code__", None) or code.co_flags & GENERATORS:
+        return True
     resume = next((each.offset for each in dis.get_instructions(code) if each.opname == "RESUME"), 0)
     return called.tb_lasti > resume
 

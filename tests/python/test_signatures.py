@@ -10,9 +10,8 @@ import inspect
 import time
 from asyncio import base_subprocess, selector_events, sslproto
 
-import pytest
-
 import csploop
+import pytest
 from csploop._transports.datagram import DatagramTransport
 from csploop._transports.pipe import ReadPipeTransport
 from csploop._transports.process import ProcessTransport

@@ -113,6 +113,24 @@ async def test_a_cancelled_recv_takes_nothing(loop, ends):
     assert await loop.sock_recv(sock, 100) == b"for the next"
 
 
+@pytest.mark.ours("looks at what csploop keeps")
+async def test_cancelled_recvs_of_a_silent_socket_leave_nothing_behind(loop, ends):
+    a, _ = ends
+    patient = loop.create_task(loop.sock_recv(a, 10))
+    for _ in range(5):
+        task = loop.create_task(loop.sock_recv(a, 10))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    watch = loop._socket_watches[a.fileno()]
+    assert len(watch.readers) == 1
+    patient.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await patient
+    assert not watch.readers
+
+
 async def test_a_cancelled_sendall_can_be_followed_by_others(loop, ends):
     sock, peer = ends
     task = loop.create_task(loop.sock_sendall(sock, b"x" * (32 << 20)))

@@ -119,7 +119,7 @@ async def test_a_write_after_close_follows_bytes_that_are_not_sent_yet(loop, fam
     assert transport.is_closing()
     transport.write(b"in the same turn")
     await asyncio.sleep(0)
-    transport.writelines([b", and ", b"in another"])
+    transport.write(b", and in another")
     assert transport.get_write_buffer_size() > 0
     expected = payload + b"in the same turn, and in another"
     assert await peer.recv_end() == expected

@@ -57,8 +57,8 @@ class Loop(
         watch_process()
 
     def run_forever(self) -> None:
-        self._begin_run()
         old_hooks = sys.get_asyncgen_hooks()
+        self._begin_run()
         try:
             sys.set_asyncgen_hooks(
                 firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook
@@ -68,9 +68,11 @@ class Loop(
                 self._dirty = self._gathered
             self._turns()
         finally:
-            events._set_running_loop(None)
-            sys.set_asyncgen_hooks(*old_hooks)
-            self._end_run()
+            try:
+                events._set_running_loop(None)
+                sys.set_asyncgen_hooks(*old_hooks)
+            finally:
+                self._end_run()
 
     def close(self) -> None:
         if self.is_running() and not self._forked:

@@ -12,7 +12,7 @@ from contextvars import Context
 from operator import length_hint
 from typing import Any, Callable
 
-from csploop._compat import format_callback
+from csploop._compat import format_callback, has_begun
 from csploop._ffi.errors import ForkedError
 from csploop._loop.handles import Handle
 from csploop._loop.state import LoopState
@@ -77,7 +77,9 @@ class DebugMixin(LoopState):
                 del queue[key]
             try:
                 handle._context.run(handle._callback, *handle._args)
-            except (SystemExit, KeyboardInterrupt):
+            except (SystemExit, KeyboardInterrupt) as exc:
+                if queue is not None and not has_begun(handle._callback, exc.__traceback__):
+                    _give_back(handle, queue, key)
                 raise
             except BaseException as exc:
                 self._callback_failed(handle, exc)
@@ -90,7 +92,9 @@ class DebugMixin(LoopState):
                 del queue[key]
             try:
                 handle._context.run(handle._callback, *handle._args)
-            except (SystemExit, KeyboardInterrupt):
+            except (SystemExit, KeyboardInterrupt) as exc:
+                if queue is not None and not has_begun(handle._callback, exc.__traceback__):
+                    _give_back(handle, queue, key)
                 raise
             except BaseException as exc:
                 self._callback_failed(handle, exc)
@@ -136,3 +140,11 @@ class DebugMixin(LoopState):
         took = time.monotonic() - started
         if took >= self.slow_callback_duration:
             self._report_slow(f"{'read' if kind == READ else 'event'} of {owner!r}", took)
+
+
+def _give_back(handle: Any, queue: Any, key: int) -> None:
+    """To the table of timers, or to the head of the ready queue."""
+    if isinstance(queue, dict):
+        queue[key] = handle
+    else:
+        queue.appendleft(handle)

@@ -279,14 +279,16 @@ class DrivenMixin(LoopState):
         self._sleeping = False
         self._stopping = False
         self._thread_id = None
-        self._set_coroutine_origin_tracking(False)
-        close_gate, self._close_gate = self._close_gate, None
-        if close_gate is not None:
-            close_gate()
         self._unprepared = True
-        if self._forked:
-            return
-        if self._gathered or (self._batch is not None and self._batch.n_submissions):
-            self._flush()
-        self._dirty = self._eager
-        check(self._lib.csploop_detach(self._core))
+        try:
+            self._set_coroutine_origin_tracking(False)
+            close_gate, self._close_gate = self._close_gate, None
+            if close_gate is not None:
+                close_gate()
+            if not self._forked and (self._gathered or (self._batch is not None and self._batch.n_submissions)):
+                self._flush()
+        finally:
+            # Also when a signal's exception comes now: else no run could begin any more.
+            if not self._forked:
+                self._dirty = self._eager
+                check(self._lib.csploop_detach(self._core))

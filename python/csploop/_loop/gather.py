@@ -5,9 +5,9 @@ Small writes of all streams are joined into one bytes object, which is the turn'
 one that stays, when it is small itself). Large ones go by reference: their memory stays in `_references`
 until the core says WRITTEN. Only immutable bytes get here (the transports copy everything else).
 
-An exception may come after any call, from a signal's handler, and must neither lose what is packed nor have it
-packed twice. So what was taken is marked as taken between two calls, together with the offset that counts it;
-`n_submissions` is set last; and whoever leaves early keeps what it has packed (`_keep_packed`).
+An exception may come after any call, from a signal's handler, and must neither lose what is packed nor have
+it packed twice. So what was taken is marked as taken between two calls, together with the offset that counts
+it; `n_submissions` is set last; and whoever leaves early keeps what it has packed (`_keep_packed`).
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ registration remembers the socket object: a number that came back for another so
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 import weakref
@@ -208,6 +209,7 @@ class SocketsMixin(LoopState):
         fd = sock.fileno()
         self._ensure_fd_no_transport(fd)
         future = self.create_future()
+        waiting: deque[Any] = deque()
         if fd in self._watchers:
             self._wait_beside_watcher(fd, event, future, attempt)
         else:
@@ -219,6 +221,11 @@ class SocketsMixin(LoopState):
             watch.rearm()
         try:
             return await future
+        except asyncio.CancelledError:
+            # Not left for the next event: on a silent socket it may never come.
+            with contextlib.suppress(ValueError):
+                waiting.remove((future, attempt))
+            raise
         finally:
             del future  # an exception would keep itself alive through this frame
 

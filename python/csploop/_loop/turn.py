@@ -3,7 +3,8 @@
 One turn crosses into C once. What was ready before goes first, then the batch in its order; what these
 schedule belongs to the next turn. All bytes of a batch leave the read slab before user code runs, and the
 rest of a batch that an exception interrupts waits in `_unfinished` for the next run. A signal's exception
-comes after a call or at a function's beginning; so what is next leaves its queue by subscripts and `del`.
+comes after a call or at a function's beginning; so what is next leaves its queue by subscripts and `del`, and
+comes back when its function has not begun.
 
 The loops below are written for speed and are the only place that is: local names, no calls that a branch can
 save. bench/hot.py measures them (echo, 100 connections, 1 KiB: the whole of Python has about 1.5 us a
@@ -109,7 +110,9 @@ class TurnMixin(LoopState):
                         continue
                     try:
                         handle._context.run(handle._callback, *handle._args)
-                    except (SystemExit, KeyboardInterrupt):
+                    except (SystemExit, KeyboardInterrupt) as exc:
+                        if not has_begun(handle._callback, exc.__traceback__):
+                            ready.appendleft(handle)
                         raise
                     except BaseException as exc:
                         self._callback_failed(handle, exc)
@@ -138,7 +141,9 @@ class TurnMixin(LoopState):
                 continue
             try:
                 handle._context.run(handle._callback, *handle._args)
-            except (SystemExit, KeyboardInterrupt):
+            except (SystemExit, KeyboardInterrupt) as exc:
+                if not has_begun(handle._callback, exc.__traceback__):
+                    ready.appendleft(handle)
                 raise
             except BaseException as exc:
                 self._callback_failed(handle, exc)
@@ -208,7 +213,9 @@ class TurnMixin(LoopState):
                         continue
                     try:
                         stream._run(stream._deliver, data)
-                    except (SystemExit, KeyboardInterrupt):
+                    except (SystemExit, KeyboardInterrupt) as exc:
+                        if not has_begun(stream._deliver, exc.__traceback__):
+                            self._put_back.append((id, token, result, offset, kind, data))
                         raise
                     except BaseException as exc:
                         stream._fatal_error(exc, "Fatal error: protocol.data_received() call failed.")
@@ -222,7 +229,12 @@ class TurnMixin(LoopState):
                     handle._scheduled = False
                     try:
                         handle._context.run(handle._callback, *handle._args)
-                    except (SystemExit, KeyboardInterrupt):
+                    except (SystemExit, KeyboardInterrupt) as exc:
+                        if not has_begun(handle._callback, exc.__traceback__):
+                            timers[id] = handle
+                            handle._id = id
+                            handle._scheduled = True
+                            self._put_back.append((id, token, result, offset, kind, data))
                         raise
                     except BaseException as exc:
                         self._callback_failed(handle, exc)
@@ -236,7 +248,7 @@ class TurnMixin(LoopState):
                     try:
                         owner._on_datagram(*data)
                     except (SystemExit, KeyboardInterrupt) as exc:
-                        if not has_begun(exc.__traceback__):
+                        if not has_begun(owner._on_datagram, exc.__traceback__):
                             self._put_back.append((id, token, result, offset, kind, data))
                         raise
                 elif kind == REJECTED:
@@ -249,7 +261,7 @@ class TurnMixin(LoopState):
                     try:
                         owner._on_record(kind, result, offset)
                     except (SystemExit, KeyboardInterrupt) as exc:
-                        if not has_begun(exc.__traceback__):
+                        if not has_begun(owner._on_record, exc.__traceback__):
                             self._put_back.append((id, token, result, offset, kind, data))
                         raise
             if not length_hint(items):

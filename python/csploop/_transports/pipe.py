@@ -138,8 +138,8 @@ class ReadPipeTransport(transports.ReadTransport):
         info.append(f"fd={self._fd}")
         if self._pipe is not None and not self._loop.is_closed():
             info.append("polling" if self._read_started and self.is_reading() else "idle")
-        elif self._pipe is not None:
-            info.append("open")
+        else:
+            info.append("closed" if self._pipe is None else "open")
         return f"<{' '.join(info)}>"
 
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:

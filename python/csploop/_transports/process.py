@@ -92,7 +92,7 @@ class ProcessTransport(base_subprocess.BaseSubprocessTransport):
 class ExitWatch:
     """The pidfd of one child, which it owns. Calls report(status) once, in the context of its making."""
 
-    __slots__ = ("fd", "handle", "id", "loop", "popen", "report")
+    __slots__ = ("fd", "handle", "id", "loop", "popen", "report", "told")
 
     def __init__(
         self, loop: LoopState, fd: int, popen: subprocess.Popen[bytes], report: Callable[[int], None]
@@ -101,6 +101,7 @@ class ExitWatch:
         self.fd = fd
         self.popen = popen
         self.report = report
+        self.told = False
         out = ffi.new("csploop_id *")
         try:
             check(loop._lib.csploop_watch(loop._core, out, fd, READ, ffi.NULL, ffi.NULL))
@@ -114,12 +115,18 @@ class ExitWatch:
     def _on_record(self, kind: int, result: int, offset: int) -> None:
         loop = self.loop
         loop._owners.pop(self.id, None)
-        code = loop._lib.csploop_unwatch(loop._core, self.id)
-        self.release()
-        loop._run_handle(self.handle)
+        try:
+            code = loop._lib.csploop_unwatch(loop._core, self.id)
+            self.release()
+            loop._run_handle(self.handle)
+        except (SystemExit, KeyboardInterrupt):
+            if not self.told:
+                loop._ready.append(self.handle)
+            raise
         check(code)
 
     def _exited(self) -> None:
+        self.told = True
         self.report(_take_status(self.popen))
 
     def release(self) -> None:

@@ -50,7 +50,8 @@ __all__ = ["StreamTransport"]
 # Refusals of a write that crossed with the stream's end: ERROR or CLOSED tells the protocol.
 GONE = (lib.CSPLOOP_EPIPE, lib.CSPLOOP_EBADID, lib.CSPLOOP_ENOTCONN, lib.CSPLOOP_EALREADY)
 
-# So little fits into the kernel's buffer if nothing waits for it; what is more is tried when the stream closes.
+# So little fits into the kernel's buffer if nothing waits for it. More than that is sent when the stream
+# closes, to see whether it does.
 AT_ONCE_BYTES = 4096
 
 _mode: Any = getattr(constants, "_SendfileMode")  # noqa: B009
@@ -135,7 +136,7 @@ class StreamTransport(Reading, Writing):
             info.append("closing")
         info.append(f"fd={self._sock_fd}")
         if self._sock is not None and not self._loop.is_closed():
-            info.append("read=polling" if self._read_started and not self._paused else "read=idle")
+            info.append("read=polling" if self._read_started and self.is_reading() else "read=idle")
             info.append(
                 f"write=<{'polling' if self._backlog else 'idle'}, bufsize={self._queued + self._backlog}>"
             )
@@ -226,8 +227,8 @@ class StreamTransport(Reading, Writing):
         if not unsent and not self._protocol_paused:
             self._finish_close()
         elif self._read_started and not self._paused and not self._eof_came:
-            # As long as something is unsent, asyncio takes more writes, and calls resume_writing, on which its
-            # TLS relies; so the core hears of the close only when all is sent.
+            # As long as something is unsent, asyncio takes more writes, and calls resume_writing, on which
+            # its TLS relies; so the core hears of the close only when all is sent.
             self._loop._ops.append((self._id, OP_READ_STOP, 0))
 
     def _finish_close(self) -> None:

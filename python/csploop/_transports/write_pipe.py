@@ -101,8 +101,8 @@ class WritePipeTransport(Writing):
         if self._pipe is not None and not self._loop.is_closed():
             info.append("polling" if self._backlog else "idle")
             info.append(f"bufsize={self._queued + self._backlog}")
-        elif self._pipe is not None:
-            info.append("open")
+        else:
+            info.append("closed" if self._pipe is None else "open")
         return f"<{' '.join(info)}>"
 
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
