@@ -31,9 +31,9 @@ from csploop.csp._times import to_microseconds
 
 __all__ = ["ThreadRunner", "run", "run_on_thread"]
 
-# The engine is woken for all there is to do. Left to itself it looks every 100 ms whether there was a Ctrl-C. It
-# goes on doing so in other threads than the main one, which no signal wakes, and where there may be adapters
-# that end it without waking it.
+# The engine is woken for all there is to do. Left to itself it looks every 100 ms whether there was a Ctrl-C.
+# It goes on doing so in other threads than the main one, which no signal wakes, and where there may be
+# adapters that end it without waking it.
 LONG = timedelta(hours=1)
 
 
