@@ -80,18 +80,15 @@ def run_within(
     present: Any,
     g: Any,
     *args: Any,
-    starttime: datetime | None,
-    endtime: datetime | timedelta,
-    queue_wait_time: timedelta | None,
+    starttime: datetime | None = None,
+    endtime: datetime | timedelta = MAX_END_TIME,
+    queue_wait_time: timedelta | None = None,
+    realtime: bool = False,
+    output_numpy: bool = False,
     **kwargs: Any,
 ) -> Any:
     """csp's own run of the graph, in this Run."""
-    sleeps = (
-        present.realtime
-        and queue_wait_time is None
-        and threading.current_thread() is threading.main_thread()
-    )
-    settings = {name: kwargs.pop(name) for name in ("realtime", "output_numpy")}
+    sleeps = realtime and queue_wait_time is None and threading.current_thread() is threading.main_thread()
     with ExitStack() as stack:
         stack.enter_context(present)
         if isinstance(g, Context):
@@ -100,12 +97,12 @@ def run_within(
         elif sleeps:
             # Built here and not in csp's run, to see what is in the graph before it runs.
             stack.enter_context(ExceptionContext())
-            starttime, endtime = _normalize_run_times(starttime, endtime, realtime=True)
+            starttime, endtime = _normalize_run_times(starttime, endtime, realtime)
             context = build_graph(
                 _with_pump(g, present), *args, starttime=starttime, endtime=endtime, realtime=True, **kwargs
             )
             args, kwargs = (), {}
-            stack.enter_context(GraphRunInfo(starttime, endtime, realtime=True))
+            stack.enter_context(GraphRunInfo(starttime, endtime, realtime))
         else:
             context = None
         if sleeps and not may_end_the_engine(context):
@@ -119,7 +116,8 @@ def run_within(
             starttime=starttime,
             endtime=endtime,
             queue_wait_time=queue_wait_time,
-            **settings,
+            realtime=realtime,
+            output_numpy=output_numpy,
             **kwargs,
         )
 
