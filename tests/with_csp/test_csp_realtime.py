@@ -11,7 +11,10 @@ import csp
 import csploop.csp
 import pytest
 from csp import ts
+from csp.impl.pushadapter import PushInputAdapter
+from csp.impl.wiring import py_push_adapter_def
 from csploop.csp._emitter import Emitter, emitted
+from csploop.csp._foreign import may_end_the_engine
 from csploop.csp._realtime import RealtimeRun
 from csploop.csp._run import current_run
 from csploop.csp._running import run_within
@@ -404,3 +407,81 @@ def test_queue_wait_time_is_csps():
         csploop.csp.stop_engine()
 
     assert values(run_feed(feed, queue_wait_time=timedelta(milliseconds=1), **REALTIME)) == [1]
+
+
+def pushing(thread_main):
+    """A push adapter as csp's users write them: `thread_main(adapter)` runs in a thread of its own."""
+
+    class Adapter(PushInputAdapter):
+        def start(self, starttime, endtime):
+            self.thread = threading.Thread(target=thread_main, args=(self,))
+            self.thread.start()
+
+        def stop(self):
+            self.thread.join()
+
+    return py_push_adapter_def("Adapter", Adapter, ts[int])()
+
+
+@pytest.mark.parametrize("on_thread", [False, True])
+def test_an_adapter_can_shut_the_engine_down_from_its_thread(on_thread):
+    """csp sets a flag then and does not wake the engine, which would sleep for ever."""
+    ticked = threading.Event()
+
+    def thread_main(adapter):
+        adapter.push_tick(1)
+        assert ticked.wait(10)
+        adapter.shutdown_engine(ValueError("the feed is gone"))
+
+    @csp.node
+    def look(x: ts[int]):
+        if csp.ticked(x):
+            ticked.set()
+
+    def graph():
+        look(pushing(thread_main))
+
+    with pytest.raises(ValueError, match="the feed is gone"):
+        csploop.csp.run(graph, asyncio_on_thread=on_thread, **REALTIME)
+
+
+@pytest.mark.parametrize("where", ["built", "dynamic"])
+def test_also_in_a_graph_that_is_built_or_dynamic(where):
+    def thread_main(adapter):
+        adapter.shutdown_engine(ValueError("the feed is gone"))
+
+    @csp.graph
+    def feed(key: int):
+        csp.print("feed", pushing(thread_main))
+
+    @csp.graph
+    def graph():
+        if where == "built":
+            feed(1)
+        else:
+            csp.dynamic(csp.dynamic_demultiplex(csp.const(1), csp.const(1)), feed, csp.snapkey())
+
+    present = csp.build_graph(graph) if where == "built" else graph
+    with pytest.raises(ValueError, match="the feed is gone"):
+        csploop.csp.run(present, **REALTIME)
+
+
+def test_the_engine_sleeps_where_no_adapter_can_end_it():
+    def of(graph):
+        return may_end_the_engine(csp.build_graph(graph))
+
+    def thread_main(adapter):
+        raise AssertionError("not to be run")
+
+    def quiet():
+        bridge = csploop.csp.AsyncioBridge(int)
+        out = csp.merge(csp.const(1), csp.GenericPushAdapter(int).out())
+        csp.print("quiet", csp.merge(out, bridge.adapter.out()))
+        csp.add_graph_output("timer", csp.timer(timedelta(seconds=1)))
+        csp.add_graph_output("curve", csp.curve(int, [(timedelta(), 1)]))
+        feedback = csp.feedback(int)
+        feedback.bind(out)
+        csp.print("fed back", feedback.out())
+
+    assert not of(quiet)
+    assert of(lambda: csp.print("deep inside", csp.count(csp.count(pushing(thread_main)))))
