@@ -81,8 +81,10 @@ def as_csv(rows: list[Row]) -> str:
 
 def main() -> None:
     default = Path(__file__).resolve().parent.parent / "data" / "ticks.csv.gz"
-    parser = argparse.ArgumentParser(description="Make the recorded day of ticks.")
-    parser.add_argument("--out", type=Path, default=default, help="file to write (default: examples/data/ticks.csv.gz)")
+    parser = argparse.ArgumentParser(description="Make the recorded day of ticks and write it.")
+    parser.add_argument(
+        "--out", type=Path, default=default, metavar="FILE", help="(default: examples/data/ticks.csv.gz)"
+    )
     out: Path = parser.parse_args().out
     rows = day()
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 // Bridges under many producers: nothing is lost, doubled or miscounted, and nobody stays blocked.
 #include "support/bridges.hpp"
 #include "support/harness.hpp"
+#include "support/round_trips.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -212,27 +213,27 @@ TEST_P(BridgeThreads, ClosingTheLoopWakesBlockedProducers) {
 }
 
 TEST_P(BridgeThreads, APushWakesASleepingLoop) {
-    const uint64_t rounds = sized(5000, 1000);
+    RoundTrips rounds(sized(5000, 1000));
     TestBridge bridge(loop, CSPLOOP_BRIDGE_FAIL, number, 16);
-    std::atomic<uint64_t> answered{0};
+    std::atomic<int64_t> answered{0};
     std::thread producer([&] {
-        for (uint64_t i = 0; i < rounds; ++i) {
-            ASSERT_EQ(bridge.push(i), 0);
+        for (int64_t i = 0; rounds.begin(i); ++i) {
+            ASSERT_EQ(bridge.push(static_cast<uint64_t>(i)), 0);
             answered.wait(i);
         }
     });
     waiting_for = "a push that was lost";
-    while (answered.load() < rounds) {
+    while (answered.load() < rounds.wanted()) {
         h.turn(-1);
-        for (uint64_t item : bridge.drain_numbers()) {
-            EXPECT_EQ(item, answered.load());
+        for (const uint64_t item : bridge.drain_numbers()) {
+            EXPECT_EQ(static_cast<int64_t>(item), answered.load());
             answered.fetch_add(1);
             answered.notify_one();
         }
         h.forget();
     }
     producer.join();
-    EXPECT_LE(bridge.counts().wakes, rounds);
+    EXPECT_LE(bridge.counts().wakes, static_cast<uint64_t>(rounds.wanted()));
 }
 
 TEST_P(BridgeThreads, ADrainThatOvertakesASignalLosesNothing) {

@@ -1,6 +1,7 @@
 // One test per hard rule of the core's design, by number. A rule's parts are tested one by one in the subject files;
 // here each rule is kept as a whole, once, so that breaking one has its name in the report.
 #include "support/bridges.hpp"
+#include "support/round_trips.hpp"
 #include "support/streams.hpp"
 
 #include <atomic>
@@ -159,20 +160,20 @@ TEST_P(HardRule, Rule5_OneOwnerAndMemoryUntilTheLastReference) {
 
 // Also: wake_test, bridge_threads_test.
 TEST_P(HardRule, Rule6_NoWakeUpIsLost) {
-    const int rounds = sized(3000, 500);
-    std::atomic<int> heard{0};
+    RoundTrips rounds(sized(3000, 500));
+    std::atomic<int64_t> heard{0};
     csploop_fn hear = [](csploop_t *, const csploop_record *, void *arg) {
-        auto *count = static_cast<std::atomic<int> *>(arg);
+        auto *count = static_cast<std::atomic<int64_t> *>(arg);
         count->fetch_add(1);
         count->notify_one();
     };
     std::thread producer([&] {
-        for (int i = 0; i < rounds; ++i) {
+        for (int64_t i = 0; rounds.begin(i); ++i) {
             ASSERT_EQ(csploop_post(loop, hear, &heard), 0);
             heard.wait(i);
         }
     });
-    h.until([&] { return heard.load() == rounds; }, "a wake-up that was lost");
+    h.until([&] { return heard.load() == rounds.wanted(); }, "a wake-up that was lost");
     producer.join();
 }
 

@@ -1,5 +1,6 @@
 // csploop_wake, and what a sleeping loop must never miss.
 #include "support/harness.hpp"
+#include "support/round_trips.hpp"
 #include "support/signals.hpp"
 
 #include <atomic>
@@ -61,9 +62,9 @@ TEST_P(Wake, FromASignalHandlerEndsTheWait) {
 
 // A round trip for each post: the producer goes on only when the loop has answered, so one lost wake-up stops everything.
 TEST_P(Wake, NoneIsLostInPingPong) {
-    const int rounds = sized(20000, 3000);
+    RoundTrips rounds(sized(20000, 3000));
     struct State {
-        std::atomic<int> answered{0};
+        std::atomic<int64_t> answered{0};
     } state;
     csploop_fn answer = [](csploop_t *, const csploop_record *, void *arg) {
         auto *s = static_cast<State *>(arg);
@@ -71,13 +72,13 @@ TEST_P(Wake, NoneIsLostInPingPong) {
         s->answered.notify_one();
     };
     std::thread producer([&] {
-        for (int i = 0; i < rounds; ++i) {
+        for (int64_t i = 0; rounds.begin(i); ++i) {
             ASSERT_EQ(csploop_post(loop, answer, &state), 0);
             state.answered.wait(i);
         }
     });
     waiting_for = "a post that was lost";
-    while (state.answered.load() < rounds)
+    while (state.answered.load() < rounds.wanted())
         h.turn(-1);
     producer.join();
 }
@@ -108,20 +109,20 @@ TEST_P(Wake, NoneIsLostUnderManyProducers) {
 }
 
 TEST_P(Wake, RingsForAHostThatWaitsItself) {
-    const int rounds = sized(5000, 1000);
+    RoundTrips rounds(sized(5000, 1000));
     Harness host(Mode{GetParam(), Wait::host, Form::callback});
-    std::atomic<int> answered{0};
+    std::atomic<int64_t> answered{0};
     csploop_fn answer = [](csploop_t *, const csploop_record *, void *arg) {
-        auto *a = static_cast<std::atomic<int> *>(arg);
+        auto *a = static_cast<std::atomic<int64_t> *>(arg);
         a->fetch_add(1);
         a->notify_one();
     };
     std::thread producer([&] {
-        for (int i = 0; i < rounds; ++i) {
+        for (int64_t i = 0; rounds.begin(i); ++i) {
             ASSERT_EQ(csploop_post(host.loop(), answer, &answered), 0);
             answered.wait(i);
         }
     });
-    host.until([&] { return answered.load() >= rounds; }, "a post that was lost");
+    host.until([&] { return answered.load() >= rounds.wanted(); }, "a post that was lost");
     producer.join();
 }

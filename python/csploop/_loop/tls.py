@@ -85,28 +85,25 @@ if SSL_HAS_SHUTDOWN_TIMEOUT:
     TLSMixin = StartTLS
 else:
 
+    async def _connect(call: Any, args: Any, timeout: float | None, keywords: dict[str, Any]) -> Any:
+        if timeout is not None and not keywords.get("ssl"):
+            raise ValueError("ssl_shutdown_timeout is only meaningful with ssl")
+        token = shutdown_timeout.set(timeout)
+        try:
+            return await call(*args, **keywords)
+        finally:
+            shutdown_timeout.reset(token)
+
     class TLSMixin(StartTLS):  # type: ignore[no-redef]  # one of the two
         async def create_connection(
             self, *args: Any, ssl_shutdown_timeout: Any = None, **keywords: Any
         ) -> Any:
-            if ssl_shutdown_timeout is not None and not keywords.get("ssl"):
-                raise ValueError("ssl_shutdown_timeout is only meaningful with ssl")
-            token = shutdown_timeout.set(ssl_shutdown_timeout)
-            try:
-                return await super().create_connection(*args, **keywords)
-            finally:
-                shutdown_timeout.reset(token)
+            return await _connect(super().create_connection, args, ssl_shutdown_timeout, keywords)
 
         async def connect_accepted_socket(
             self, *args: Any, ssl_shutdown_timeout: Any = None, **keywords: Any
         ) -> Any:
-            if ssl_shutdown_timeout is not None and not keywords.get("ssl"):
-                raise ValueError("ssl_shutdown_timeout is only meaningful with ssl")
-            token = shutdown_timeout.set(ssl_shutdown_timeout)
-            try:
-                return await super().connect_accepted_socket(*args, **keywords)
-            finally:
-                shutdown_timeout.reset(token)
+            return await _connect(super().connect_accepted_socket, args, ssl_shutdown_timeout, keywords)
 
         async def create_server(
             self, *args: Any, ssl_shutdown_timeout: Any = None, start_serving: bool = True, **keywords: Any

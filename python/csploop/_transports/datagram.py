@@ -34,6 +34,7 @@ from csploop._loop.words import (
     SLOW_GATHERING,
 )
 from csploop._transports.addresses import Addresses
+from csploop._transports.common import Abortable, wake_waiter
 
 if TYPE_CHECKING:
     from csploop._loop.state import LoopState
@@ -49,7 +50,7 @@ WRITE_ERROR = "Fatal write error on datagram transport"
 PAUSED_ROOM = 64 * 1024
 
 
-class DatagramTransport(transports._FlowControlMixin, asyncio.DatagramTransport):
+class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.DatagramTransport):
     # What the loop's gathering asks of everything in its list of what has something to send.
     _datagrams = True
     _backlog = 0
@@ -107,7 +108,7 @@ class DatagramTransport(transports._FlowControlMixin, asyncio.DatagramTransport)
         call_soon(protocol.connection_made, self, context=self._context)
         call_soon(self._start_reading)
         if waiter is not None:
-            call_soon(_wake_waiter, waiter)
+            call_soon(wake_waiter, waiter)
 
     def __repr__(self) -> str:
         info = [type(self).__name__]
@@ -129,10 +130,6 @@ class DatagramTransport(transports._FlowControlMixin, asyncio.DatagramTransport)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        protocol: asyncio.BaseProtocol = self._protocol
-        return protocol
 
     # -- receiving ----------------------------------------------------------------
 
@@ -288,9 +285,6 @@ class DatagramTransport(transports._FlowControlMixin, asyncio.DatagramTransport)
 
     # -- the end ----------------------------------------------------------------------
 
-    def is_closing(self) -> bool:
-        return self._closing
-
     def close(self) -> None:
         if self._closing:
             return
@@ -298,9 +292,6 @@ class DatagramTransport(transports._FlowControlMixin, asyncio.DatagramTransport)
         self._end(CLOSE_DRAIN)
         if drained:
             self._lose(None)  # else the CLOSED record tells when all is sent
-
-    def abort(self) -> None:
-        self._force_close(None)
 
     def _end(self, flags: int) -> None:
         self._closing = True
@@ -310,16 +301,6 @@ class DatagramTransport(transports._FlowControlMixin, asyncio.DatagramTransport)
         """Calls connection_lost in the next turn, when the core has let go of the descriptor."""
         self._conn_lost += 1
         self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
-
-    def _fatal_error(self, exc: BaseException, message: str = "Fatal error on transport") -> None:
-        if isinstance(exc, OSError):
-            if self._loop.get_debug():
-                logger.debug("%r: %s", self, message, exc_info=exc)
-        else:
-            self._loop.call_exception_handler(
-                {"message": message, "exception": exc, "transport": self, "protocol": self._protocol}
-            )
-        self._force_close(exc)
 
     def _force_close(self, exc: BaseException | None) -> None:
         if self._sock is None or self._conn_lost:
@@ -344,8 +325,3 @@ class DatagramTransport(transports._FlowControlMixin, asyncio.DatagramTransport)
         finally:
             sock.close()
             self._protocol = None
-
-
-def _wake_waiter(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)

@@ -1,10 +1,4 @@
-"""Reading from pipes, FIFOs, terminals, character devices and sockets; and how the core gets a pipe.
-
-Owner: the file object is the user's until the transport is made, then the transport's: it is closed after
-connection_lost, when the core has let go of its descriptor. A descriptor that this loop works on already (one
-terminal for both directions) is duplicated for the core; the copy is the core's to close. All methods belong
-on the loop's thread.
-"""
+"""Reading from pipes, FIFOs, terminals, character devices and sockets. Owner and thread: see pipe_end.py."""
 
 from __future__ import annotations
 
@@ -12,79 +6,23 @@ import asyncio
 import errno
 import os
 import stat
-import warnings
 from asyncio import transports
 from asyncio.log import logger
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Callable
 
-from csploop._ffi import ffi, lib
-from csploop._ffi.errors import check, error_from_code
-from csploop._loop.words import (
-    CLOSE_ABORT,
-    EOF,
-    ERROR,
-    OP_CLOSE,
-    OP_READ_START,
-    OP_READ_STOP,
-    READ_SLAB,
-    REJECTED,
-)
+from csploop._ffi.errors import error_from_code
+from csploop._loop.words import EOF, ERROR, OP_READ_START, OP_READ_STOP, READ_SLAB, REJECTED
+from csploop._transports.common import wake_waiter
+from csploop._transports.pipe_end import GONE, PipeEnd, adopt_pipe
 
 if TYPE_CHECKING:
     from csploop._loop.state import LoopState
 
-__all__ = ["GONE", "ReadPipeTransport", "adopt_pipe", "let_go", "wake_waiter"]
-
-EEXIST = lib.CSPLOOP_EEXIST
-# Refusals of a request that crossed with the pipe's end: ERROR tells the protocol.
-GONE = (lib.CSPLOOP_EPIPE, lib.CSPLOOP_EBADID, lib.CSPLOOP_ENOTCONN, lib.CSPLOOP_EALREADY)
+__all__ = ["ReadPipeTransport"]
 
 
-def _options(flags: int) -> Any:
-    options = ffi.new("csploop_stream_options *")
-    options.size = ffi.sizeof("csploop_stream_options")
-    options.flags = flags
-    return options
-
-
-OURS_OPTIONS = _options(lib.CSPLOOP_ADOPT_KEEP_FD)
-COPY_OPTIONS = _options(0)
-
-
-def adopt_pipe(loop: LoopState, transport: Any, fd: int) -> int:
-    """Gives the descriptor to the core; returns the stream's id."""
-    loop._forget_socket(fd)
-    out = ffi.new("csploop_id *")
-    code = loop._lib.csploop_stream_adopt(loop._core, out, fd, OURS_OPTIONS, ffi.NULL, ffi.NULL)
-    if code == EEXIST:
-        copy = os.dup(fd)
-        try:
-            check(loop._lib.csploop_stream_adopt(loop._core, out, copy, COPY_OPTIONS, ffi.NULL, ffi.NULL))
-        except BaseException:
-            os.close(copy)
-            raise
-    else:
-        check(code)
-        loop._streams[fd] = transport
-    id: int = out[0]
-    loop._owners[id] = transport
-    return id
-
-
-def let_go(loop: Any, transport: Any, id: int, fd: int) -> None:
-    """Removes what adopt_pipe noted."""
-    loop._owners.pop(id, None)
-    if loop._streams.get(fd) is transport:
-        del loop._streams[fd]
-
-
-def wake_waiter(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
-
-
-class ReadPipeTransport(transports.ReadTransport):
+class ReadPipeTransport(PipeEnd, transports.ReadTransport):
     """Reads with the loop's slab; the loop calls `_deliver` with the bytes of each record.
 
     Bytes that come while reading is paused, or behind such bytes, wait in `_held`; None is the end there.
@@ -102,7 +40,7 @@ class ReadPipeTransport(transports.ReadTransport):
         extra: dict[str, Any] | None = None,
     ) -> None:
         self._pipe: Any = None
-        self._fd = -1
+        self._sock_fd = -1
         super().__init__(extra)
         self._extra["pipe"] = pipe
         fd = pipe.fileno()
@@ -121,7 +59,7 @@ class ReadPipeTransport(transports.ReadTransport):
         self._deliver: Callable[[bytes], object] = self._drop
         self.set_protocol(protocol)
         self._id = adopt_pipe(loop, self, fd)
-        self._fd = fd
+        self._sock_fd = fd
         self._pipe = pipe
         call_soon = loop.call_soon
         call_soon(protocol.connection_made, self, context=self._context)
@@ -129,37 +67,15 @@ class ReadPipeTransport(transports.ReadTransport):
         if waiter is not None:
             call_soon(wake_waiter, waiter)
 
-    def __repr__(self) -> str:
-        info = [type(self).__name__]
-        if self._pipe is None:
-            info.append("closed")
-        elif self._closing:
-            info.append("closing")
-        info.append(f"fd={self._fd}")
-        if self._pipe is not None and not self._loop.is_closed():
-            info.append("polling" if self._read_started and self.is_reading() else "idle")
-        else:
-            info.append("closed" if self._pipe is None else "open")
-        return f"<{' '.join(info)}>"
-
-    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
-        if self._pipe is not None:
-            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            self._pipe.close()
+    def _activity(self) -> list[str]:
+        return ["polling" if self._read_started and self.is_reading() else "idle"]
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
         self._choose_deliver()
 
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        protocol: asyncio.BaseProtocol = self._protocol
-        return protocol
-
     def is_reading(self) -> bool:
         return not self._closing and not self._paused
-
-    def is_closing(self) -> bool:
-        return self._closing
 
     def pause_reading(self) -> None:
         if self._closing or self._paused:
@@ -259,34 +175,12 @@ class ReadPipeTransport(transports.ReadTransport):
         """The loop says that the protocol raised. As in asyncio, a pipe goes on after that."""
         self._report(exc, message)
 
-    def _report(self, exc: BaseException, message: str) -> None:
-        self._loop.call_exception_handler(
-            {"message": message, "exception": exc, "transport": self, "protocol": self._protocol}
-        )
-
     def close(self) -> None:
         if not self._closing:
             self._end(None)
 
     def _end(self, exc: BaseException | None) -> None:
-        """Calls connection_lost in the next turn, when the core has let go of the descriptor."""
         self._closing = self._ended = True
         self._deliver = self._drop
         self._held.clear()
-        if self._loop.is_closed():
-            # Nobody is left to be told; a process transport ends this way when it is collected late.
-            pipe, self._pipe = self._pipe, None
-            pipe.close()
-            return
-        self._loop._ops.append((self._id, OP_CLOSE, CLOSE_ABORT))
-        self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
-
-    def _call_connection_lost(self, exc: BaseException | None) -> None:
-        let_go(self._loop, self, self._id, self._fd)
-        pipe, self._pipe = self._pipe, None
-        try:
-            self._protocol.connection_lost(exc)
-        finally:
-            pipe.close()
-            self._protocol = None
-            self._deliver = self._drop
+        self._lose(exc)

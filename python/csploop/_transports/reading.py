@@ -21,10 +21,6 @@ class Reading(BufferedReading):
         self._buffered = isinstance(protocol, asyncio.BufferedProtocol)
         self._choose_deliver()
 
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        protocol: asyncio.BaseProtocol = self._protocol
-        return protocol
-
     def _choose_deliver(self) -> None:
         if self._closing:
             self._deliver = self._drop

@@ -7,6 +7,8 @@ import asyncio
 from asyncio import transports
 from typing import TYPE_CHECKING, Any, Callable
 
+from csploop._transports.common import Abortable
+
 if TYPE_CHECKING:
     import socket
     from contextvars import Context
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["StreamState"]
 
 
-class StreamState(transports._FlowControlMixin):
+class StreamState(Abortable, transports._FlowControlMixin):
     # The loop's hot path reads these; slots are the cheapest attributes. Users may still add their own.
     __slots__ = (
         "__dict__",
@@ -99,5 +101,4 @@ class StreamState(transports._FlowControlMixin):
 
         def close(self) -> None: ...
         def _finish_close(self) -> None: ...
-        def _fatal_error(self, exc: BaseException, message: str = ...) -> None: ...
         def _on_eof(self) -> None: ...

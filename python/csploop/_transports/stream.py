@@ -20,7 +20,6 @@ import asyncio
 import socket
 import warnings
 from asyncio import constants, trsock
-from asyncio.log import logger
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -39,6 +38,7 @@ from csploop._loop.words import (
     READABLE,
     REJECTED,
 )
+from csploop._transports.common import wake_waiter
 from csploop._transports.reading import Reading
 from csploop._transports.writing import Writing
 
@@ -126,7 +126,7 @@ class StreamTransport(Reading, Writing):
         call_soon(protocol.connection_made, self, context=self._context)
         call_soon(self._start_reading)
         if waiter is not None:
-            call_soon(_wake_waiter, waiter)
+            call_soon(wake_waiter, waiter)
 
     def __repr__(self) -> str:
         info = [type(self).__name__]
@@ -202,9 +202,6 @@ class StreamTransport(Reading, Writing):
             if server is not None:
                 detach_client(server, self)
 
-    def is_closing(self) -> bool:
-        return self._closing
-
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "socket" and self._sock is not None and not self._ended:
             # Whoever uses it must find there what was written before.
@@ -238,9 +235,6 @@ class StreamTransport(Reading, Writing):
         if drained:
             self._lose(None)  # else the CLOSED record tells when all is sent
 
-    def abort(self) -> None:
-        self._force_close(None)
-
     def _end(self, flags: int) -> None:
         self._closing = self._ended = self._refuses = True
         self._deliver = self._drop
@@ -252,16 +246,6 @@ class StreamTransport(Reading, Writing):
         self._conn_lost += 1
         self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
 
-    def _fatal_error(self, exc: BaseException, message: str = "Fatal error on transport") -> None:
-        if isinstance(exc, OSError):
-            if self._loop.get_debug():
-                logger.debug("%r: %s", self, message, exc_info=exc)
-        else:
-            self._loop.call_exception_handler(
-                {"message": message, "exception": exc, "transport": self, "protocol": self._protocol}
-            )
-        self._force_close(exc)
-
     def _force_close(self, exc: BaseException | None) -> None:
         if not self._ended:
             self._settle()
@@ -270,8 +254,3 @@ class StreamTransport(Reading, Writing):
         # What was written before still goes out as far as the kernel takes it at once; the rest is dropped.
         self._end(CLOSE_ABORT)
         self._lose(exc)
-
-
-def _wake_waiter(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)

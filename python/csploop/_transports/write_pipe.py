@@ -15,26 +15,24 @@ import errno
 import os
 import stat
 import sys
-import warnings
 from asyncio import constants
 from asyncio.log import logger
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 from csploop._ffi import ffi, lib
 from csploop._ffi.errors import error_from_code
 from csploop._loop.words import (
     BACKLOG,
-    CLOSE_ABORT,
     EOF,
     ERROR,
-    OP_CLOSE,
     OP_READ_START,
     READ_READY,
     READABLE,
     REJECTED,
 )
-from csploop._transports.pipe import GONE, adopt_pipe, let_go, wake_waiter
+from csploop._transports.common import wake_waiter
+from csploop._transports.pipe_end import GONE, PipeEnd, adopt_pipe
 from csploop._transports.writing import Writing
 
 if TYPE_CHECKING:
@@ -45,7 +43,7 @@ __all__ = ["WritePipeTransport"]
 EPIPE = lib.CSPLOOP_EPIPE
 
 
-class WritePipeTransport(Writing):
+class WritePipeTransport(PipeEnd, Writing):
     __slots__ = ()
 
     def __init__(
@@ -91,34 +89,11 @@ class WritePipeTransport(Writing):
         if waiter is not None:
             call_soon(wake_waiter, waiter)
 
-    def __repr__(self) -> str:
-        info = [type(self).__name__]
-        if self._pipe is None:
-            info.append("closed")
-        elif self._closing:
-            info.append("closing")
-        info.append(f"fd={self._sock_fd}")
-        if self._pipe is not None and not self._loop.is_closed():
-            info.append("polling" if self._backlog else "idle")
-            info.append(f"bufsize={self._queued + self._backlog}")
-        else:
-            info.append("closed" if self._pipe is None else "open")
-        return f"<{' '.join(info)}>"
-
-    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
-        if self._pipe is not None:
-            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            self._pipe.close()
+    def _activity(self) -> list[str]:
+        return ["polling" if self._backlog else "idle", f"bufsize={self._queued + self._backlog}"]
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        protocol: asyncio.BaseProtocol = self._protocol
-        return protocol
-
-    def is_closing(self) -> bool:
-        return self._closing
 
     def write(self, data: Any) -> None:
         assert isinstance(data, (bytes, bytearray, memoryview)), repr(data)
@@ -156,9 +131,9 @@ class WritePipeTransport(Writing):
         if loop._lib.csploop_stream_write(loop._core, self._id, ffi.NULL, 0) != EPIPE:
             self._end(None)
 
-    def abort(self) -> None:
+    def _force_close(self, exc: BaseException | None) -> None:
         if not self._ended:
-            self._end(None)
+            self._end(exc)
 
     def _watch_reader(self) -> None:
         if not self._ended:
@@ -180,36 +155,12 @@ class WritePipeTransport(Writing):
         lost = self._queued or self._unsent()
         self._end(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) if lost else None)
 
-    def _fatal_error(self, exc: BaseException, message: str = "Fatal error on pipe transport") -> None:
-        if isinstance(exc, OSError):
-            if self._loop.get_debug():
-                logger.debug("%r: %s", self, message, exc_info=exc)
-        else:
-            self._loop.call_exception_handler(
-                {"message": message, "exception": exc, "transport": self, "protocol": self._protocol}
-            )
-        if not self._ended:
-            self._end(exc)
-
     def _end(self, exc: BaseException | None) -> None:
-        """Calls connection_lost in the next turn, when the core has let go of the descriptor."""
         self._closing = self._ended = self._refuses = True
         self._conn_lost += 1
-        if self._loop.is_closed():
-            # Nobody is left to be told; a process transport ends this way when it is collected late.
-            pipe, self._pipe = self._pipe, None
-            pipe.close()
-            return
-        self._loop._ops.append((self._id, OP_CLOSE, CLOSE_ABORT))
-        self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
+        self._lose(exc)
 
     def _call_connection_lost(self, exc: BaseException | None) -> None:
-        let_go(self._loop, self, self._id, self._sock_fd)
         self._queued = self._backlog = 0
         self._out.clear()
-        pipe, self._pipe = self._pipe, None
-        try:
-            self._protocol.connection_lost(exc)
-        finally:
-            pipe.close()
-            self._protocol = None
+        super()._call_connection_lost(exc)

@@ -9,10 +9,9 @@ from collections.abc import AsyncIterable
 from typing import Any
 
 from csploop._loop.holds import Hold
-from csploop.csp._adapters.outputs import Outputs
+from csploop.csp._adapters.outputs import Source
 from csploop.csp._adapters.types import checked_type, iterated_type
 from csploop.csp._run import Run
-from csploop.csp._work import Outlet, Work
 
 __all__ = ["async_for"]
 
@@ -49,22 +48,17 @@ def async_for(
             raise TypeError("async_for needs an async generator; for a coroutine there is async_in")
         raise TypeError(f"async_for needs an async generator or another async iterable, not {async_gen!r}")
     typ = iterated_type(async_gen) if output_type is None else checked_type(output_type)
-    return _Iteration(async_gen, loop).outputs(typ, errors)
+    return _Iteration(async_gen, loop, typ, errors).edges
 
 
-class _Iteration:
+class _Iteration(Source):
     """One generator's way into the graph."""
 
-    def __init__(self, source: AsyncIterable[Any], loop: asyncio.AbstractEventLoop | None) -> None:
+    def __init__(
+        self, source: AsyncIterable[Any], loop: asyncio.AbstractEventLoop | None, typ: Any, errors: bool
+    ) -> None:
+        super().__init__("async_for", loop, typ, errors)
         self._source = source
-        self._work = Work("async_for", loop)
-
-    def outputs(self, typ: Any, errors: bool) -> Any:
-        self._values = Outlet(self._work, "async_for", typ, on_start=self._start, on_stop=self._work.stop)
-        self._errors = Outlet(self._work, "async_for_errors", Exception) if errors else None
-        if self._errors is None:
-            return self._values.edge
-        return Outputs(self._values.edge, self._errors.edge)
 
     def _start(self, run: Run) -> None:
         source = self._source

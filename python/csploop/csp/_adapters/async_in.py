@@ -8,11 +8,10 @@ from collections.abc import Awaitable
 from typing import Any
 
 from csploop._loop.holds import Hold
-from csploop.csp._adapters.outputs import Outputs
+from csploop.csp._adapters.outputs import Source
 from csploop.csp._adapters.types import checked_type, result_type
 from csploop.csp._futures import close
 from csploop.csp._run import Run
-from csploop.csp._work import Outlet, Work
 
 __all__ = ["async_in"]
 
@@ -40,22 +39,17 @@ def async_in(
             raise TypeError(f"async_in needs a coroutine, not a function: async_in({name}(...))")
         raise TypeError(f"async_in needs a coroutine or another awaitable, not {coro!r}")
     typ = result_type(coro) if output_type is None else checked_type(output_type)
-    return _Result(coro, loop).outputs(typ, errors)
+    return _Result(coro, loop, typ, errors).edges
 
 
-class _Result:
+class _Result(Source):
     """One coroutine's way into the graph."""
 
-    def __init__(self, coro: Awaitable[Any], loop: asyncio.AbstractEventLoop | None) -> None:
+    def __init__(
+        self, coro: Awaitable[Any], loop: asyncio.AbstractEventLoop | None, typ: Any, errors: bool
+    ) -> None:
+        super().__init__("async_in", loop, typ, errors)
         self._coro = coro
-        self._work = Work("async_in", loop)
-
-    def outputs(self, typ: Any, errors: bool) -> Any:
-        self._values = Outlet(self._work, "async_in", typ, on_start=self._start, on_stop=self._work.stop)
-        self._errors = Outlet(self._work, "async_in_errors", Exception) if errors else None
-        if self._errors is None:
-            return self._values.edge
-        return Outputs(self._values.edge, self._errors.edge)
 
     def _start(self, run: Run) -> None:
         try:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from typing import Any, Callable
 
 from csploop.csp._adapters.calls import Calls
-from csploop.csp._adapters.outputs import Outputs
+from csploop.csp._adapters.outputs import edges
 from csploop.csp._adapters.types import checked_type, returned_type
 from csploop.csp._work import Outlet
 
@@ -41,6 +41,4 @@ def async_node(
     if errors:
         calls.errors = Outlet(calls.work, "async_node_errors", Exception)
     calls.take(x)
-    if calls.errors is None:
-        return calls.values.edge
-    return Outputs(calls.values.edge, calls.errors.edge)
+    return edges(calls.values, calls.errors)

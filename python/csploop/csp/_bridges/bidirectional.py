@@ -81,12 +81,15 @@ class BidirectionalBridge(AsyncioBridge):
             # One cycle for all that is emitted until then.
             self._call(AT_ONCE, self._deliver, ())
 
-    def _deliver(self) -> None:
+    def _take_events(self) -> list[Any]:
         with self._lock:
             events = list(self._events)
             self._events.clear()
             self._announced = False
-        for event in events:
+        return events
+
+    def _deliver(self) -> None:
+        for event in self._take_events():
             for callback in self._callbacks:
                 if callback in self._callbacks:  # one before may have taken it off
                     self._deliver_one(callback, event)
@@ -122,11 +125,7 @@ class BidirectionalBridge(AsyncioBridge):
         super()._graph_stopped()
         if not self._port.simulated:
             return
-        with self._lock:
-            events = list(self._events)
-            self._events.clear()
-            self._announced = False
-        for event in events:
+        for event in self._take_events():
             for callback in self._callbacks:
                 result = callback(event)
                 if inspect.iscoroutine(result):
@@ -134,6 +133,4 @@ class BidirectionalBridge(AsyncioBridge):
 
     def _close(self) -> None:
         super()._close()
-        with self._lock:
-            self._events.clear()
-            self._announced = False
+        self._take_events()
