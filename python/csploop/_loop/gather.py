@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from csploop._compat import BYTES_MOVE
 from csploop._ffi import ffi
 from csploop._ffi.errors import check, error_from_code
 from csploop._loop.state import LoopState
@@ -32,10 +33,12 @@ MOST_SUBMISSIONS = 1024
 # More joined bytes than this are sent before the gathering goes on.
 OUT_BYTES = 256 * 1024
 # Up to here, copying into a slab that stays is cheaper than showing the core new memory
-# (bench: hot.py --connections 1).
+# (bench: hot.py --connections 1; on PyPy: hot.py --kind buffered).
 SMALL_OUT_BYTES = 16 * 1024
+COPIED_OUT_BYTES = 2 * OUT_BYTES if BYTES_MOVE else SMALL_OUT_BYTES
 
 from_buffer = ffi.from_buffer
+memmove = ffi.memmove
 cast = ffi.cast
 monotonic = time.monotonic
 
@@ -104,8 +107,11 @@ class GatherMixin(LoopState):
                 offset += SUBMISSION_BYTES
         if not parts:
             self._batch.n_submissions = offset // SUBMISSION_BYTES
-        elif position <= SMALL_OUT_BYTES and self._out_is_small:
-            self._small_out_view[:position] = parts[0] if len(parts) == 1 else b"".join(parts)
+        elif position <= self._shown_out:
+            if BYTES_MOVE:
+                self._copy_out(parts)
+            else:
+                self._small_out_view[:position] = parts[0] if len(parts) == 1 else b"".join(parts)
             self._batch.n_submissions = offset // SUBMISSION_BYTES
         else:
             self._pack(offset, parts)
@@ -150,18 +156,35 @@ class GatherMixin(LoopState):
         batch.n_submissions = offset // SUBMISSION_BYTES
         if not parts:
             return
-        joined = parts[0] if len(parts) == 1 else b"".join(parts)
-        if len(joined) <= SMALL_OUT_BYTES:
-            if self._small_out is None:
-                self._small_out = ffi.new("char[]", SMALL_OUT_BYTES)
+        size = sum(map(len, parts))
+        if size <= COPIED_OUT_BYTES:
+            room = len(self._small_out or b"")
+            if size > room:
+                room = room or SMALL_OUT_BYTES
+                while size > room:
+                    room *= 2
+                self._small_out = ffi.new("char[]", room)
                 self._small_out_view = ffi.buffer(self._small_out)
-            self._small_out_view[: len(joined)] = joined
+            self._copy_out(parts)
+            self._shown_out = room
             memory = self._small_out
         else:
-            memory = from_buffer(joined)  # which keeps the bytes
+            self._shown_out = 0
+            memory = from_buffer(b"".join(parts))  # which keeps the bytes
         self._out_memory = batch.out_slab = memory
         batch.out_slab_size = len(memory)
-        self._out_is_small = memory is self._small_out
+
+    def _copy_out(self, parts: list[bytes]) -> None:
+        if BYTES_MOVE:
+            out = self._small_out
+            at = 0
+            for part in parts:
+                size = len(part)
+                memmove(out + at, part, size)
+                at += size
+        else:
+            joined = b"".join(parts)
+            self._small_out_view[: len(joined)] = joined
 
     def _push(self, offset: int, parts: list[bytes]) -> None:
         """Submits what is packed so far, to make room, and asks for more room next time."""
