@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from csploop._compat import BYTES_MOVE
-from csploop._ffi import ffi, lib
+from csploop._ffi import ffi
 from csploop._loop.words import OP_READ_START, READ_READY, READ_SLAB
 from csploop._transports.state import StreamState
 
