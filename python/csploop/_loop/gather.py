@@ -157,24 +157,31 @@ class GatherMixin(LoopState):
         if not parts:
             return
         size = sum(map(len, parts))
+        self._shown_out = 0
         if size <= COPIED_OUT_BYTES:
-            room = len(self._small_out or b"")
-            if size > room:
-                room = room or SMALL_OUT_BYTES
-                while size > room:
-                    room *= 2
-                self._small_out = ffi.new("char[]", room)
-                self._small_out_view = ffi.buffer(self._small_out)
+            if self._small_out_view is None or size > len(self._small_out_view):
+                self._make_small_out(size)
             self._copy_out(parts)
-            self._shown_out = room
             memory = self._small_out
         else:
-            self._shown_out = 0
             memory = from_buffer(b"".join(parts))  # which keeps the bytes
         self._out_memory = batch.out_slab = memory
         batch.out_slab_size = len(memory)
+        if memory is self._small_out:
+            self._shown_out = len(memory)
+
+    def _make_small_out(self, size: int) -> None:
+        """Makes the slab that stays, with room for that much."""
+        room = SMALL_OUT_BYTES
+        while size > room:
+            room *= 2
+        memory = ffi.new("char[]", room)
+        view = ffi.buffer(memory)
+        self._small_out = memory
+        self._small_out_view = view
 
     def _copy_out(self, parts: list[bytes]) -> None:
+        """Joins the parts in the slab that stays, which has room for them."""
         if BYTES_MOVE:
             out = self._small_out
             at = 0
