@@ -23,6 +23,7 @@ harness.
 - The echo servers run on one CPU; the load comes from a client written in C on another CPU. It is a closed
   loop: each connection has one message under way, so that all servers get the same number of outstanding
   messages. The client also checks, while it warms up, that the bytes which come back are those it sent.
+  Servers on PyPy are warmed up for a second, in which most of the compiling is done.
 - *CPU per message* is user and system time of the server process over the window, divided by the messages
   that came back. It depends on how much work a server finds per turn, so it is compared where both servers
   were equally busy; otherwise the ratio stands in brackets. The cases with one connection show the other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,8 @@ MEASURES = (
     Measure("p50_us", "latency, median", "us", digits=0),
     Measure("p99_us", "latency, 99th percentile", "us", digits=0),
 )
+JIT_WARM = 1.0
+"""Seconds of load before the window where a JIT compiles the server meanwhile."""
 NOTE = "Closed loop: each connection has one message under way. Malloc is warm."
 MALLOC_NOTE = (
     "TCP, Protocol, 100 connections. Cold: a fresh process, in which malloc maps and unmaps pages for every "
@@ -83,10 +86,18 @@ def grid_jobs(command: list[str], transport: str, settings: Settings, client: Pa
     return jobs
 
 
+def warmed(settings: Settings, contender: Contender) -> Settings:
+    """The settings for this contender."""
+    if contender.world.startswith("pypy"):
+        return replace(settings, warm=max(settings.warm, JIT_WARM))
+    return settings
+
+
 def python_jobs(
     kind: str, transport: str, settings: Settings, client: Path, pins: Pins, contender: Contender
 ) -> list[Job]:
-    return grid_jobs(server_command(contender, kind, True), transport, settings, client, pins)
+    command = server_command(contender, kind, True)
+    return grid_jobs(command, transport, warmed(settings, contender), client, pins)
 
 
 def python_sections(
@@ -116,7 +127,8 @@ def malloc_section(contenders: Sequence[Contender], settings: Settings, client: 
         found = []
         for size in settings.sizes:
             for state in states:
-                loads = [(f"{size}-{state}", Load(100, size, 1, settings.warm, settings.seconds))]
+                warm = warmed(settings, contender).warm
+                loads = [(f"{size}-{state}", Load(100, size, 1, warm, settings.seconds))]
                 command = server_command(contender, "protocol", state == "warm")
                 found.append(Job((loads[0][0],), partial(serve, command, "tcp", loads, client, pins)))
         return found

@@ -1,8 +1,8 @@
 """A csp graph, asyncio and Trio in one thread, on one loop, passing values round.
 
-    asyncio: readings --> csp: double --> asyncio: through_trio --> Trio: in_trio --> asyncio: tenfold
-                                                                                            |
-    csp: answers, and the end of the run  <-------------------------------------------------+
+asyncio: readings --> csp: double --> asyncio: through_trio --> Trio: in_trio --> asyncio: tenfold
+                                                                                        |
+csp: answers, and the end of the run  <-------------------------------------------------+
 """
 
 from __future__ import annotations

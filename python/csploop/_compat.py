@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = [
+    "BYTES_MOVE",
     "BaseExceptionGroup",
     "DATAGRAM_HEADER_BYTES",
     "EMPTY_DATAGRAMS_ARE_SENT",
@@ -55,6 +56,10 @@ if BaseExceptionGroup is None:
 
 # Without a GIL another thread may schedule between any two of our instructions.
 HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+
+# PyPy's collector moves bytes: new ones lie in a nursery larger than the caches, and showing them to C copies
+# them out of it first. Calls into C are cheap there. So copies into memory that stays are to be preferred.
+BYTES_MOVE: bool = sys.implementation.name == "pypy"
 
 # asyncio.Runner and the loop_factory that goes with it.
 HAS_RUNNER: bool = sys.version_info >= (3, 11)

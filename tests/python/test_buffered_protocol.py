@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
 import hashlib
+import mmap
 
 import pytest
 from support.peers import adopt
 from support.protocols import Buffered, Recorder
 
 pytestmark = pytest.mark.io
+
+
+KINDS = {
+    "bytearray": bytearray,
+    "memoryview": lambda size: memoryview(bytearray(size)),
+    "words": lambda size: memoryview(array.array("I", bytes(size))),
+    "matrix": lambda size: memoryview(bytearray(size)).cast("B", (16, size // 16)),
+    "map": lambda size: mmap.mmap(-1, size),
+}
 
 
 async def done(transport, protocol, peer):
@@ -28,6 +39,31 @@ async def test_all_bytes_arrive_through_a_buffer_of_any_size(loop, size):
     assert max(protocol.updates) <= size
     assert all(hint == -1 or hint > 0 for hint in protocol.hints)
     await done(transport, protocol, peer)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_buffers_of_all_kinds_are_filled(loop, kind):
+    transport, protocol, peer = await adopt(loop, lambda: Buffered(4096))
+    protocol.buffer = KINDS[kind](4096)
+    expected = bytearray()
+    for size in (3, 4096, 100_000, 7):
+        chunk = bytes(range(256)) * (size // 256 + 1)
+        expected += chunk[:size]
+        await peer.send(chunk[:size])
+        await protocol.until_received(len(expected))
+        protocol.reached = loop.create_future()
+    assert protocol.data == expected
+    assert max(protocol.updates) <= 4096
+    await done(transport, protocol, peer)
+
+
+async def test_a_buffer_that_cannot_be_written_is_an_error(loop, reports):
+    transport, protocol, peer = await adopt(loop, lambda: Buffered(16))
+    protocol.buffer = memoryview(bytes(16))
+    await peer.send(b"x")
+    await protocol.ended
+    assert isinstance(reports.take()["exception"], (TypeError, BufferError, RuntimeError))
+    peer.close()
 
 
 async def test_a_large_transfer_arrives_whole(loop):

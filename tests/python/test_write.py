@@ -156,10 +156,11 @@ def test_a_write_between_two_runs_goes_out_with_the_next(loop):
 
 async def test_writes_of_one_turn_to_many_streams_all_go_out(loop):
     made = [await adopt(loop, Recorder, "unix") for _ in range(100)]
-    for number, (transport, _, _) in enumerate(made):
-        transport.write(b"%03d" % number)
-    for number, (_, _, peer) in enumerate(made):
-        assert await peer.recv(3) == b"%03d" % number
+    for times in (1, 100, 3000, 10, 9000, 1):
+        for number, (transport, _, _) in enumerate(made):
+            transport.write(b"%03d" % number * times)
+        for number, (_, _, peer) in enumerate(made):
+            assert await peer.recv(3 * times) == b"%03d" % number * times
     for each in made:
         await done(*each)
 

@@ -121,7 +121,7 @@ class Buffered(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self.updates.append(nbytes)
-        self.data += memoryview(self.buffer)[:nbytes]
+        self.data += memoryview(self.buffer).cast("B")[:nbytes]
         if self.target is not None and len(self.data) >= self.target and not self.reached.done():
             self.reached.set_result(None)
 

@@ -19,9 +19,7 @@ from support.bridge_graphs import LONG, START, Gate, once
 PLAIN = np.dtype([("number", "i8"), ("price", "f8")])
 RUNS = pytest.mark.parametrize("run", [csp.run, csploop.csp.run], ids=["csp.run", "csploop.csp.run"])
 # csp wants the annotations of a class as types, not as text.
-Tick = define_struct(
-    "Tick", {"number": int, "price": float, "live": bool, "at": datetime, "took": timedelta}
-)
+Tick = define_struct("Tick", {"number": int, "price": float, "live": bool, "at": datetime, "took": timedelta})
 
 
 @csp.node

@@ -285,7 +285,8 @@ class DrivenMixin(LoopState):
             close_gate, self._close_gate = self._close_gate, None
             if close_gate is not None:
                 close_gate()
-            if not self._forked and (self._gathered or (self._batch is not None and self._batch.n_submissions)):
+            packed = self._batch is not None and self._batch.n_submissions
+            if not self._forked and (self._gathered or packed):
                 self._flush()
         finally:
             # Also when a signal's exception comes now: else no run could begin any more.

@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from csploop._compat import BYTES_MOVE
 from csploop._ffi import ffi
 from csploop._ffi.errors import check, error_from_code
 from csploop._loop.state import LoopState
@@ -36,10 +37,12 @@ MOST_SUBMISSIONS = 1024
 # More joined bytes than this are sent before the gathering goes on.
 OUT_BYTES = 256 * 1024
 # Up to here, copying into a slab that stays is cheaper than showing the core new memory
-# (bench: hot.py --connections 1).
+# (bench: hot.py --connections 1; on PyPy: hot.py --kind buffered).
 SMALL_OUT_BYTES = 16 * 1024
+COPIED_OUT_BYTES = 2 * OUT_BYTES if BYTES_MOVE else SMALL_OUT_BYTES
 
 from_buffer = ffi.from_buffer
+memmove = ffi.memmove
 cast = ffi.cast
 monotonic = time.monotonic
 
@@ -123,8 +126,11 @@ class GatherMixin(LoopState):
                 ops.clear()
             if not parts:
                 self._batch.n_submissions = offset // SUBMISSION_BYTES
-            elif position <= SMALL_OUT_BYTES and self._out_is_small:
-                self._small_out_view[:position] = parts[0] if len(parts) == 1 else b"".join(parts)
+            elif position <= self._shown_out:
+                if BYTES_MOVE:
+                    self._copy_out(parts)
+                else:
+                    self._small_out_view[:position] = parts[0] if len(parts) == 1 else b"".join(parts)
                 self._batch.n_submissions = offset // SUBMISSION_BYTES
             else:
                 self._pack(offset, parts)
@@ -178,21 +184,44 @@ class GatherMixin(LoopState):
         """Makes what is packed the batch's."""
         batch = self._batch
         if parts:
-            joined = parts[0] if len(parts) == 1 else b"".join(parts)
-            if len(joined) <= SMALL_OUT_BYTES:
-                if self._small_out_view is None:
-                    self._small_out = ffi.new("char[]", SMALL_OUT_BYTES)
-                    self._small_out_view = ffi.buffer(self._small_out)
-                self._small_out_view[: len(joined)] = joined
+            size = sum(map(len, parts))
+            self._shown_out = 0
+            if size <= COPIED_OUT_BYTES:
+                if self._small_out_view is None or size > len(self._small_out_view):
+                    self._make_small_out(size)
+                self._copy_out(parts)
                 memory = self._small_out
             else:
-                memory = from_buffer(joined)  # which keeps the bytes
-            self._out_is_small = False
-            size = len(memory)
+                memory = from_buffer(b"".join(parts))  # which keeps the bytes
+            room = len(memory)
             self._out_memory = batch.out_slab = memory
-            batch.out_slab_size = size
-            self._out_is_small = memory is self._small_out
+            batch.out_slab_size = room
+            if memory is self._small_out:
+                self._shown_out = room
         batch.n_submissions = offset // SUBMISSION_BYTES
+
+    def _make_small_out(self, size: int) -> None:
+        """Makes the slab that stays, with room for that much."""
+        room = SMALL_OUT_BYTES
+        while size > room:
+            room *= 2
+        memory = ffi.new("char[]", room)
+        view = ffi.buffer(memory)
+        self._small_out = memory
+        self._small_out_view = view
+
+    def _copy_out(self, parts: list[bytes]) -> None:
+        """Joins the parts in the slab that stays, which has room for them."""
+        if BYTES_MOVE:
+            out = self._small_out
+            at = 0
+            for part in parts:
+                size = len(part)
+                memmove(out + at, part, size)
+                at += size
+        else:
+            joined = b"".join(parts)
+            self._small_out_view[: len(joined)] = joined
 
     def _push(self) -> None:
         """Submits what is packed so far, to make room, and asks for more room next time."""

@@ -164,7 +164,8 @@ class LoopState(asyncio.BaseEventLoop):
         self._out_memory: Any = None
         self._small_out: Any = None
         self._small_out_view: Any = None
-        self._out_is_small = False
+        # How many bytes it holds while it is what the batch shows, else 0.
+        self._shown_out = 0
 
         self._edges_stay = True
         # Everything that has records of its own, by id.

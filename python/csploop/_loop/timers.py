@@ -148,7 +148,7 @@ class TimersMixin(LoopState):
             self._packed = offset, 0, []
 
     def _cancel_timers(self, offset: int) -> None:
-        """Packs the cancellations from `offset` on. That one which is packed twice is too late is no error."""
+        """Packs the cancellations from `offset` on. One that is packed twice does no harm."""
         view = self._submissions_view
         end = self._submissions_end
         pack = SUBMIT_OP.pack_into

@@ -1,23 +1,26 @@
 """Reading for BufferedProtocol: the protocol's own buffer takes the bytes.
 
 Small reads come through the slab and are copied into the buffer. After a large one the stream is told to
-announce data only (READABLE), and one call reads straight into the buffer, until reads are small again.
+announce data only (READABLE), and one call reads straight into the buffer, until reads are small again. On
+PyPy, where a call costs less than new bytes do, no read counts as small.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from csploop._ffi import ffi, lib
+from csploop._compat import BYTES_MOVE
+from csploop._ffi import ffi
 from csploop._loop.words import OP_READ_START, READ_READY, READ_SLAB
 from csploop._transports.state import StreamState
 
 __all__ = ["BufferedReading"]
 
-EAGAIN = lib.CSPLOOP_EAGAIN
+memmove = ffi.memmove
 
-LARGE_READ = 64 * 1024
-SMALL_READ = 16 * 1024
+FIRST_MODE = READ_READY if BYTES_MOVE else READ_SLAB
+LARGE_READ = 0 if BYTES_MOVE else 64 * 1024
+SMALL_READ = 0 if BYTES_MOVE else 16 * 1024
 # So many small reads in a row end the reading by announcement.
 SMALL_READS = 4
 
@@ -28,17 +31,14 @@ def _fill(buffer: Any, data: Any) -> int:
     if not size:
         raise RuntimeError("get_buffer() returned an empty buffer")
     count = len(data)
-    if count <= size and type(buffer) is bytearray:
-        buffer[:count] = data
-        return count
+    if count <= size:
+        kind = type(buffer)
+        if kind is bytearray or (kind is memoryview and buffer.format == "B" and buffer.ndim == 1):
+            buffer[:count] = data
+            return count
     target = memoryview(buffer)
-    if target.format != "B" or target.ndim != 1:
-        target = target.cast("B")
-        size = len(target)
-    if count > size:
-        count = size
-        data = memoryview(data)[:size]
-    target[:count] = data
+    count = min(count, target.nbytes)
+    memmove(target, data, count)
     return count
 
 
@@ -47,7 +47,7 @@ class BufferedReading(StreamState):
 
     def _start_buffered(self) -> None:
         self._buffered = False
-        self._read_mode = READ_SLAB
+        self._read_mode = FIRST_MODE
         self._small_reads = 0
 
     def _set_read_mode(self, mode: int) -> None:

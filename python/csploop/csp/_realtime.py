@@ -9,6 +9,9 @@ csp's alarms follow the wall clock, the loop's timers the monotonic one. On Linu
 when the wall clock is set, as long as a timer of the wall clock waits, however far away: the alarm is then
 moved to where the deadline is now.
 
+Where a step has emitted values, getting ready for sleep is put off to a tick of its own, behind theirs: that
+is half of the way from a coroutine to a tick (bench/csp/ticks.py).
+
 Owner: the engine's thread.
 """
 
@@ -45,6 +48,9 @@ class RealtimeRun(DrivenRun):
         self._watch: Watch | None = None
         self._push_tick: Callable[[bool], None] | None = None
         self._pushed = False
+        # Whether the next tick has to step the loop; wakes of the watching thread are counted apart.
+        self._due = True
+        self._wakes_seen = 0
         self._schedule: Callable[[timedelta], Any] | None = None
         self._reschedule: Callable[[Any, timedelta], Any] | None = None
         self._cancel: Callable[[Any], object] | None = None
@@ -100,23 +106,40 @@ class RealtimeRun(DrivenRun):
 
     def _alarm_fired(self) -> None:
         self._alarm = None
+        self._due = True
         self.alarms += 1
 
     def _tick(self) -> None:
         self._pushed = False
         self.ticks += 1
+        wakes = self.wakes
+        if not self._due and wakes == self._wakes_seen:
+            self._arm()
+            return
+        self._due = False
+        self._wakes_seen = wakes
         self._driver.step()
         if self._errands or self._stop_wanted or self._failure is not None:
             self._do_errands()
         gate = self.loop._signal_gate
         if gate is not None and (gate.seen or self._interrupts.interrupted):
             self._note_signals(gate.seen)
-        self._arm()
+        if self._flying and not self._pushed:
+            # csp does first what is due, which the values are, and only then looks at pushes.
+            if self.loop._ready:
+                self._due = True
+            self._push_soon()
+        else:
+            self._arm()
 
     # What makes it tick.
 
     def _push(self) -> None:
-        """From the engine's thread."""
+        """From the engine's thread: to step the loop."""
+        self._due = True
+        self._push_soon()
+
+    def _push_soon(self) -> None:
         if not self._pushed and self._push_tick is not None:
             self._pushed = True
             self._push_tick(True)
