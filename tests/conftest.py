@@ -21,7 +21,7 @@ from support.reports import Reports
 
 # A signal fails the test and lets the others go on; a thread can only end the process.
 TIMEOUT_METHOD = "signal" if hasattr(signal, "SIGALRM") else "thread"
-SETTLE = 2  # seconds that what a test has closed may take to end
+SETTLE = 5  # seconds that what a test has closed may take to end
 DEPARTED = 5  # seconds of a test that is expected to fail
 GRACE = 10  # seconds that a test which swallows its timeout has until the process dies
 NOWHERE = "on-none-of-the-chosen-loops"
@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         " (without), or on these alone (only; tests without a loop are left out)",
     )
     parser.addoption(
-        "--seconds", type=float, default=20, help="bound of each test without one of its own (20)"
+        "--seconds", type=float, default=60, help="bound of each test without one of its own (60)"
     )
 
 

@@ -145,7 +145,7 @@ def python_asan(stage: Stage) -> Counts:
         "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
         "PYTHONMALLOC": "malloc",
     }
-    command = [sys.executable, "-m", "pytest", "--color=no", "--loops=csploop,csploop-uv", "--seconds=60"]
+    command = [sys.executable, "-m", "pytest", "--color=no", "--loops=csploop,csploop-uv", "--seconds=120"]
     # Here, and only here, the library in use is not the package's own.
     command += ["--deselect", "tests/python/test_ffi.py::test_library_beside_the_module_is_the_one_in_use"]
     return stage.counted(report, *command, f"--junitxml={report}", "tests/python", env=env)

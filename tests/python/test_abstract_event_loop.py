@@ -47,8 +47,6 @@ def test_it_takes_what_asyncios_takes(plain_loop, name):
         assert isinstance(plain_loop.time(), float)
         return
     own, other = signature(csploop.Loop, name), signature(ASYNCIO, name)
-    if name == "sock_recv":  # documented as `nbytes`, which asyncio's own loop calls `n`
-        other = signature(asyncio.AbstractEventLoop, name)
     if {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD} <= {each.kind for each in own.parameters.values()}:
         return  # hands on to asyncio's what is not its own
     catches_all = any(each.kind is each.VAR_KEYWORD for each in own.parameters.values())

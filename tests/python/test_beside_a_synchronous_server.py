@@ -92,7 +92,7 @@ def serving(server):
 
 
 def get(address, path):
-    connection = http.client.HTTPConnection(*address, timeout=15)
+    connection = http.client.HTTPConnection(*address, timeout=45)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

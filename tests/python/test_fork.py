@@ -100,7 +100,7 @@ def child(loop):
 
 def run(kind, program):
     source = textwrap.dedent(PROLOGUE).format(path=sys.path, kind=kind.name) + textwrap.dedent(program)
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=25)
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=55)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1], done.stderr
 

@@ -1,19 +1,23 @@
 """The hard rules of the core (docs/architecture.md): each has a test named for it, and rule 14's are here.
 
-Rules 1 to 12 are tested in tests/capi/hard_rules_test.cpp. Rule 14: how the library is built and found.
+Rules 1 to 12 are tested in tests/capi/hard_rules_test.cpp. Rule 13 is about a loop in Python so far; its parts
+are in tests/with_csp/test_csp_simulation.py. Rule 14: how the library is built and found.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from csploop._ffi import _load, ffi, lib
+from csploop._loop.simulated import SimulatedLoop
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIBRARY = "libcsploop.so.0"
@@ -32,6 +36,27 @@ def test_each_rule_has_a_test_named_for_it() -> None:
     tested |= {int(match.group(1)) for name in globals() if (match := re.match(r"test_rule(\d+)_", name))}
     assert len(rules) >= 13
     assert rules == tested
+
+
+def test_rule13_simulated_time_is_held_by_what_is_under_way_and_not_by_what_idles() -> None:
+    loop = SimulatedLoop()
+
+    async def main() -> None:
+        server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
+        hour = loop.create_task(asyncio.sleep(3600))
+        # Nothing else is to be done meanwhile, so nothing but the job can hold time.
+        await loop.run_in_executor(None, threading.Event().wait, 0.05)
+        assert (loop.time(), hour.done()) == (0, False)
+        await hour
+        assert loop.time() == 3600
+        server.close()
+        await server.wait_closed()
+        await loop.shutdown_default_executor()
+
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
 
 
 @on_linux

@@ -35,7 +35,7 @@ def test_python_listing_runs(source: str, tmp_path: Path) -> None:
     program = tmp_path / "listing.py"
     program.write_text(source, encoding="utf-8")
     command = [sys.executable, "-X", "dev", "-W", "error::ResourceWarning", str(program)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=18, cwd=tmp_path)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=55, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
 
 

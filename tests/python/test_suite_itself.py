@@ -86,7 +86,7 @@ def test_a_bound_that_runs_out_between_two_phases_does_not_end_the_session(tmp_p
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=15,
+        timeout=50,
         check=False,
     )
     assert "INTERNALERROR" not in run.stdout

@@ -36,7 +36,7 @@ def test_each_of_many_wake_ups_in_a_row_arrives(loop):
     def push():
         for _ in range(count):
             loop.call_soon_threadsafe(arrived.release)
-            assert arrived.acquire(timeout=20), "a wake-up was lost"
+            assert arrived.acquire(timeout=50), "a wake-up was lost"
         loop.call_soon_threadsafe(loop.stop)
 
     (thread,) = run_threads(push)
@@ -126,7 +126,7 @@ def test_no_wake_up_is_lost_at_the_edge_of_sleep(loop):
     def player(me):
         for _ in range(rounds):
             loop.call_soon_threadsafe(gates[1 - me].release)
-            assert gates[me].acquire(timeout=20), "a wake-up was lost"
+            assert gates[me].acquire(timeout=50), "a wake-up was lost"
         loop.call_soon_threadsafe(finished)
 
     def finished():
@@ -146,7 +146,7 @@ async def test_run_coroutine_threadsafe_gives_its_result_to_the_other_thread(loo
         return value * 2
 
     def ask():
-        return asyncio.run_coroutine_threadsafe(double(21), loop).result(timeout=20)
+        return asyncio.run_coroutine_threadsafe(double(21), loop).result(timeout=50)
 
     assert await loop.run_in_executor(None, ask) == 42
 

@@ -78,7 +78,7 @@ class Snapshot:
         for thread in set(threading.enumerate()) - self.threads:
             if thread.name.startswith("Trio thread"):
                 continue  # Trio keeps idle workers for ten seconds
-            thread.join(timeout=5)
+            thread.join(timeout=20)
             if thread.is_alive():
                 found.append(f"thread {thread.name} is still running")
         now = open_fds()

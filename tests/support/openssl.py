@@ -14,7 +14,7 @@ from support.certificates import server_certificate
 
 FINISHED = b", Finished"  # two in each handshake's trace
 ASCII = bytes(range(128))
-TIMEOUT = 15  # seconds until a wait gives up; only a failing test gets there
+TIMEOUT = 45  # seconds until a wait gives up; only a failing test gets there
 
 
 class OpenSSL:

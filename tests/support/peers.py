@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any, Callable
 
-TIMEOUT = 15  # seconds until a peer gives up; only a failing test gets there
+TIMEOUT = 45  # seconds until a peer gives up; only a failing test gets there
 
 
 def closed_port() -> int:

@@ -29,14 +29,14 @@ def test_each_arm_is_good_for_one_wake(kind, pair):
         theirs.send(b"x")
         for _ in range(20):
             watch.arm()
-            assert wakes.acquire(timeout=10)  # it stays readable
+            assert wakes.acquire(timeout=40)  # it stays readable
             assert not wakes.acquire(blocking=False)
         ours.recv(1)
         watch.arm()
         watch.arm()  # nothing to read: both are the same arm
         assert not wakes.acquire(blocking=False)
         theirs.send(b"x")
-        assert wakes.acquire(timeout=10)
+        assert wakes.acquire(timeout=40)
     finally:
         watch.close()
     assert not wakes.acquire(blocking=False)

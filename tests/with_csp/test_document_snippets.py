@@ -251,7 +251,7 @@ def running(bridge: Any, typ: Any, seconds: float) -> Any:
         csp.add_graph_output("data", bridge.adapter.out())
 
     runner = csp.run_on_thread(graph, realtime=True, endtime=timedelta(seconds=seconds))
-    assert bridge.wait_for_adapter(timeout=10)
+    assert bridge.wait_for_adapter(timeout=40)
     return runner
 
 
@@ -259,7 +259,7 @@ def outputs(runner: Any) -> list[Any]:
     return [value for _, value in runner.join()["data"]]
 
 
-@pytest.mark.timeout(40)
+@pytest.mark.timeout(90)
 def test_bridge_quick_start(capsys: pytest.CaptureFixture[str]) -> None:
     names = execute("07_quick_start_with_asynciobridge")
     texts = [text.split(" at ")[0] for _, text in names["results"]["result"]]
@@ -267,7 +267,7 @@ def test_bridge_quick_start(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Received 3" in capsys.readouterr().out
 
 
-@pytest.mark.timeout(40)
+@pytest.mark.timeout(90)
 def test_bridge_scheduling() -> None:
     bridges = []
 
@@ -286,7 +286,7 @@ def test_bridge_scheduling() -> None:
         bridge.stop()
 
 
-@pytest.mark.timeout(40)
+@pytest.mark.timeout(90)
 def test_bridge_coroutines() -> None:
     bridge = event_loop().AsyncioBridge(object, "data", keep=True)
     bridge.start()
@@ -298,7 +298,7 @@ def test_bridge_coroutines() -> None:
         bridge.stop()
 
 
-@pytest.mark.timeout(40)
+@pytest.mark.timeout(90)
 def test_bridge_and_csp_time() -> None:
     bridge = event_loop().AsyncioBridge(str, "marks", keep=True)
     try:
@@ -323,7 +323,7 @@ def test_bridge_and_csp_time() -> None:
         bridge.stop()
 
 
-@pytest.mark.timeout(40)
+@pytest.mark.timeout(90)
 def test_bridge_and_timers() -> None:
     bridge = event_loop().AsyncioBridge(str, "events", keep=True)
     bridge.start()
