@@ -19,6 +19,7 @@ thread_local long until_failure = -1;
 
 } // namespace
 
+// The whole family (but for over-aligned types), so that no two of it come from different hands.
 void *operator new(size_t size) {
     if (until_failure >= 0 && until_failure-- == 0)
         throw std::bad_alloc();
@@ -26,10 +27,31 @@ void *operator new(size_t size) {
         return memory;
     throw std::bad_alloc();
 }
+void *operator new[](size_t size) {
+    return operator new(size);
+}
+void *operator new(size_t size, const std::nothrow_t &) noexcept {
+    return std::malloc(size ? size : 1);
+}
+void *operator new[](size_t size, const std::nothrow_t &) noexcept {
+    return std::malloc(size ? size : 1);
+}
 void operator delete(void *memory) noexcept {
     std::free(memory);
 }
+void operator delete[](void *memory) noexcept {
+    std::free(memory);
+}
 void operator delete(void *memory, size_t) noexcept {
+    std::free(memory);
+}
+void operator delete[](void *memory, size_t) noexcept {
+    std::free(memory);
+}
+void operator delete(void *memory, const std::nothrow_t &) noexcept {
+    std::free(memory);
+}
+void operator delete[](void *memory, const std::nothrow_t &) noexcept {
     std::free(memory);
 }
 
