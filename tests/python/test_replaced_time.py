@@ -94,13 +94,12 @@ async def test_a_cancelled_timer_stays_away(loop, clock):
 
 async def test_afterwards_timers_are_the_clocks_again(loop, clock):
     seen = []
-    before = time.monotonic()
     with mock.patch.object(loop, "time", clock):
         short = loop.create_task(asyncio.sleep(0.01, "short"))
         loop.call_later(HOUR, seen.append, "never").cancel()
         await rounds(2)
+        assert not short.done()
     assert await short == "short"
-    assert time.monotonic() - before >= 0.01
     assert await asyncio.sleep(0.001, "usual") == "usual"
     assert seen == []
 
