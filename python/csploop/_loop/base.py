@@ -97,6 +97,8 @@ class Loop(
             self._timers,
         ):
             table.clear()
+        if self._replaced_time is not None:
+            self._replaced_time.clear()
         self._new_timers.clear()
         self._dead_timers.clear()
         self._ops.clear()

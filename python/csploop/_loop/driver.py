@@ -133,6 +133,8 @@ class Driver:
             return 0
         if loop._ops or loop._new_timers or loop._dead_timers or loop._dirty:
             loop._flush()
+            if loop._ready:
+                return 0  # timers of a replaced clock
         check(loop._lib.csploop_next_deadline(loop._core, self._deadline))
         deadline: int = self._deadline[0]
         return None if deadline == NEVER else deadline
@@ -286,7 +288,7 @@ class DrivenMixin(LoopState):
             if close_gate is not None:
                 close_gate()
             packed = self._batch is not None and self._batch.n_submissions
-            if not self._forked and (self._gathered or packed):
+            if (self._gathered or packed) and not self._forked:
                 self._flush()
         finally:
             # Also when a signal's exception comes now: else no run could begin any more.

@@ -89,6 +89,8 @@ class SimulatedLoop(HoldsMixin):
 
     # Time and timers.
 
+    _has_own_clock = True
+
     def time(self) -> float:
         """Seconds since the epoch, simulated."""
         if self._outside is not None:

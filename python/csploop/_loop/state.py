@@ -9,6 +9,7 @@ closed costs little.
 from __future__ import annotations
 
 import asyncio
+import time
 import weakref
 from collections import deque
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from csploop._loop.driver import Driver
     from csploop._loop.handles import TimerHandle
+    from csploop._loop.replaced_time import ReplacedTime
     from csploop._loop.serving import Listener
     from csploop._loop.sockets import SocketWatch
     from csploop._loop.watchers import Watcher
@@ -69,6 +71,8 @@ class LoopState(asyncio.BaseEventLoop):
 
     # Until the base class's constructor says otherwise: nothing to close in a loop that could not be made.
     _closed = True
+    # Whether `time` is a method that the loop's own timers know of.
+    _has_own_clock = False
 
     if TYPE_CHECKING:
         # asyncio's own, which its type stubs do not mention
@@ -184,6 +188,9 @@ class LoopState(asyncio.BaseEventLoop):
         self._new_timers: list[TimerHandle] = []
         self._dead_timers: list[int] = []
         self._spare_ids: list[int] = []
+        self._time: Callable[[], float] = time.monotonic
+        # The timers, while that is another.
+        self._replaced_time: ReplacedTime | None = None
         self._id_block = 8
 
         self._streams: dict[int, Any] = {}  # transports by descriptor

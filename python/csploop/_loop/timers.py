@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from contextvars import Context, copy_context
+from operator import attrgetter
 from typing import Any, Callable
 
 from csploop._ffi import ffi
 from csploop._ffi.errors import check
 from csploop._loop.handles import TimerHandle
+from csploop._loop.replaced_time import ReplacedTime
 from csploop._loop.state import LoopState
 from csploop._loop.words import OP_TIMER_ADD, OP_TIMER_CANCEL, SUBMISSION_BYTES, SUBMIT_OP, SUBMIT_TIMER
 
@@ -36,8 +38,32 @@ def to_deadline(when: float) -> int:
 
 
 class TimersMixin(LoopState):
-    # The core's clock is this one, too. A method in asyncio; here the call saves a frame.
-    time = staticmethod(time.monotonic)
+    def __init__(self, *, poller: str | None = None, write: str = "gather") -> None:
+        super().__init__(poller=poller, write=write)
+        if not self._has_own_clock and type(self).time is not TimersMixin.time:
+            self._follow_time()
+
+    def _replace_time(self, value: Callable[[], float]) -> None:
+        self._time = value
+        if value is not monotonic:
+            self._follow_time()
+        elif self._replaced_time is not None:
+            self._replaced_time.leave()
+            self._replaced_time = None
+
+    def _restore_time(self) -> None:
+        if self._replaced_time is None:
+            raise AttributeError("time")
+        self._replace_time(monotonic)
+
+    def _follow_time(self) -> None:
+        if self._replaced_time is None:
+            self._replaced_time = ReplacedTime(self, to_deadline)
+            self._replaced_time.enter()
+
+    # The core's clock is this one, too. A method in asyncio; here the call saves a frame. Whoever sets it
+    # (tests that fake time) has the timers follow, as in asyncio.
+    time: Any = property(attrgetter("_time"), _replace_time, _restore_time)
 
     def call_later(  # type: ignore[override]  # asyncio's stub has generic arguments, which 3.9 cannot say
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -148,7 +174,7 @@ class TimersMixin(LoopState):
             self._packed = offset, 0, []
 
     def _cancel_timers(self, offset: int) -> None:
-        """Packs the cancellations from `offset` on. One that is packed twice does no harm."""
+        """Packs the cancellations from `offset` on. It is no error to pack one twice."""
         view = self._submissions_view
         end = self._submissions_end
         pack = SUBMIT_OP.pack_into
