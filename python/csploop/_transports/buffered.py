@@ -6,13 +6,14 @@ announce data only (READABLE), and one call reads straight into the buffer, unti
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from csploop._ffi import ffi, lib
 from csploop._loop.words import OP_READ_START, READ_READY, READ_SLAB
 from csploop._transports.state import StreamState
 
-__all__ = ["BufferedReading"]
+__all__ = ["BufferedReading", "takes_buffers"]
 
 EAGAIN = lib.CSPLOOP_EAGAIN
 
@@ -20,6 +21,13 @@ LARGE_READ = 64 * 1024
 SMALL_READ = 16 * 1024
 # So many small reads in a row end the reading by announcement.
 SMALL_READS = 4
+
+
+def takes_buffers(protocol: object) -> bool:
+    """Whether reads go into the protocol's own buffers: a BufferedProtocol's, or of what has its methods."""
+    if isinstance(protocol, asyncio.BufferedProtocol):
+        return True
+    return hasattr(protocol, "get_buffer") and not hasattr(protocol, "data_received")
 
 
 def _fill(buffer: Any, data: Any) -> int:
