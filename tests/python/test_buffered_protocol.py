@@ -197,3 +197,21 @@ async def test_a_protocol_can_be_replaced_by_one_of_the_other_kind(loop):
     transport.abort()
     await again.until_lost()
     peer.close()
+
+
+class DuckTyped(asyncio.BaseProtocol):
+    """Has the methods of a BufferedProtocol without being one."""
+
+    def __init__(self):
+        self.inner = Buffered(50)
+        for name in ("connection_made", "get_buffer", "buffer_updated", "eof_received", "connection_lost"):
+            setattr(self, name, getattr(self.inner, name))
+
+
+async def test_the_methods_of_a_buffered_protocol_are_enough(loop):
+    transport, protocol, peer = await adopt(loop, DuckTyped)
+    await peer.send(b"x" * 1000)
+    peer.close()
+    assert await protocol.inner.ended is None
+    assert protocol.inner.data == b"x" * 1000
+    assert protocol.inner.events == ["made", "eof", "lost"]

@@ -47,6 +47,37 @@ async def test_a_plain_connection_becomes_a_secure_one(loop, server_side, name):
     await finish(transport, recorder, peer)
 
 
+def handshake_and_first_data(sock):
+    """A blocking client whose last handshake message and first data leave together."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = client_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            sock.sendall(outgoing.read())
+            incoming.write(sock.recv(1 << 16))
+    tls.write(b"first")
+    sock.sendall(outgoing.read())
+
+
+async def test_who_upgraded_has_the_transport_before_the_first_data_comes(loop):
+    ours, theirs = pair("tcp")
+    ours.setblocking(False)
+    plain, recorder = await loop.connect_accepted_socket(Recorder, ours)
+    upgraded: list[asyncio.Transport] = []
+    upgraded_before_data = []
+    recorder.on["data"] = lambda recorder, data: upgraded_before_data.append(bool(upgraded))
+    peer = Peer(theirs)
+    client = loop.run_in_executor(None, handshake_and_first_data, theirs)
+    upgraded.append(await loop.start_tls(plain, recorder, server_context(), server_side=True))
+    await client
+    await recorder.until_received(5)
+    await finish(upgraded[0], recorder, peer)
+    assert recorder.data == b"first" and upgraded_before_data == [True]
+
+
 async def test_a_failing_upgrade_raises_and_closes(loop):
     ours, theirs = pair("tcp")
     ours.setblocking(False)

@@ -131,6 +131,37 @@ async def test_what_came_while_reading_was_paused_survives_the_end(loop):
     assert recorder.events[-2:] == ["eof", "lost"] and recorder.error is None
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=str)
+@pytest.mark.parametrize("paused", [True, False], ids=["paused", "reading"])
+async def test_what_comes_after_close_is_dropped_and_no_error(loop, version, paused):
+    context = server_context()
+    context.minimum_version = context.maximum_version = version
+    transport, recorder, peer = await secure(loop, Recorder, ours=context)
+    if paused:
+        transport.pause_reading()
+        await peer.send(b"x" * 50_000)
+    transport.close()
+    await peer.send(b"y" * 50_000)
+    plain = await loop.run_in_executor(None, peer.sock.unwrap)
+    await recorder.until_lost()
+    assert recorder.error is None
+    assert recorder.data == b""
+    plain.close()
+
+
+@pytest.mark.ours("others read on until the peer or ssl_shutdown_timeout ends it, or fail at once")
+async def test_a_peer_that_sends_on_and_on_does_not_keep_a_closed_connection(loop):
+    transport, recorder, peer = await secure(loop, Recorder)
+    sending = loop.run_in_executor(None, peer.sock.sendall, bytes(64 * MEGABYTE))
+    await recorder.until_received(1)
+    transport.close()
+    await recorder.until_lost()
+    assert isinstance(recorder.error, ssl.SSLError)
+    with pytest.raises(OSError):
+        await sending
+    peer.close()
+
+
 async def test_pausing_inside_data_received_holds_the_rest(loop):
     transport, recorder, peer = await secure(loop, Recorder)
     recorder.on["data"] = lambda recorder, data: transport.pause_reading()

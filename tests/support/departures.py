@@ -22,6 +22,7 @@ _REMOVE_IS_MUTE = "remove_reader and remove_writer return None, and closed files
 _NO_PATHS = "Unix endpoints by path are refused"
 _ABORT_REPORTS = "each datagram that abort drops is a report"
 _LITERALS_ONLY = "sendto takes literal addresses only"
+_AFTER_CLOSE = "what a peer sends after close() is an error"
 _BAD_ADDRESS = "test_datagram.py::test_what_is_no_address_ends_the_transport_with_the_sockets_exception"
 _NO_CLOSING = "a server has no close_clients and abort_clients"
 _BUFFER_COPIED = "decrypts into a slice of the buffer, which is a copy if that is a bytearray"
@@ -44,6 +45,9 @@ DEPARTURES: dict[str, dict[str, str]] = {
         "uvloop": LEAVES + _WRITE_AFTER_CLOSE
     },
     "test_bad_peers.py::test_many_writes_after_the_loss_warn_but_do_not_fail": {"uvloop": _WRITE_AFTER_CLOSE},
+    "test_buffered_protocol.py::test_the_methods_of_a_buffered_protocol_are_enough": {
+        "asyncio": "a BufferedProtocol is what inherits from it"
+    },
     "test_buffered_protocol.py::test_an_error_in_get_buffer_is_reported": {"uvloop": _ERROR_KEEPS},
     "test_closed_loop.py::test_each_call_does_what_it_does_on_asyncio[stop]": {
         "uvloop": "stop is refused after close"
@@ -189,12 +193,16 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_timers.py::test_no_timer_is_early": {"uvloop": _MILLISECONDS},
     "test_timers.py::test_sleeps_of_many_tasks_end_in_order": {"uvloop": _MILLISECONDS},
     "test_timers.py::test_timer_handles_compare_by_deadline": {"uvloop": "timer handles have no order"},
+    "test_start_tls.py::test_who_upgraded_has_the_transport_before_the_first_data_comes": {
+        "asyncio": "the first data may come before"
+    },
     "test_tls.py::test_a_buffered_protocol_gets_all_in_its_own_buffer": {"asyncio": _BUFFER_COPIED},
     "test_tls.py::test_a_slow_peer_pauses_the_writer": {"uvloop": HANGS + "now and then, at its end"},
     "test_tls.py::test_an_end_without_close_notify_is_an_end": {"uvloop": "eof_received is not called"},
     "test_tls.py::test_the_transport_is_an_asyncio_transport": {
         "uvloop": "its transports are not instances of asyncio.Transport"
     },
+    "test_tls.py::test_what_comes_after_close_is_dropped_and_no_error": {"asyncio": _AFTER_CLOSE},
     "test_tls.py::test_what_came_while_reading_was_paused_survives_the_end": {
         "uvloop": "it is lost, and eof_received is not called"
     },

@@ -7,6 +7,7 @@ PyPy, where a call costs less than new bytes do, no read counts as small.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from csploop._compat import BYTES_MOVE
@@ -14,7 +15,7 @@ from csploop._ffi import ffi
 from csploop._loop.words import OP_READ_START, READ_READY, READ_SLAB
 from csploop._transports.state import StreamState
 
-__all__ = ["BufferedReading"]
+__all__ = ["BufferedReading", "takes_buffers"]
 
 memmove = ffi.memmove
 
@@ -23,6 +24,13 @@ LARGE_READ = 0 if BYTES_MOVE else 64 * 1024
 SMALL_READ = 0 if BYTES_MOVE else 16 * 1024
 # So many small reads in a row end the reading by announcement.
 SMALL_READS = 4
+
+
+def takes_buffers(protocol: object) -> bool:
+    """Whether reads go into the protocol's own buffers: a BufferedProtocol's, or of what has its methods."""
+    if isinstance(protocol, asyncio.BufferedProtocol):
+        return True
+    return hasattr(protocol, "get_buffer") and not hasattr(protocol, "data_received")
 
 
 def _fill(buffer: Any, data: Any) -> int:

@@ -7,7 +7,7 @@ import asyncio
 from asyncio.log import logger
 
 from csploop._loop.words import OP_READ_START, OP_READ_STOP, READ_SLAB
-from csploop._transports.buffered import BufferedReading
+from csploop._transports.buffered import BufferedReading, takes_buffers
 
 __all__ = ["Reading"]
 
@@ -18,7 +18,7 @@ class Reading(BufferedReading):
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
         self._protocol_connected = True
-        self._buffered = isinstance(protocol, asyncio.BufferedProtocol)
+        self._buffered = takes_buffers(protocol)
         self._choose_deliver()
 
     def _choose_deliver(self) -> None:

@@ -131,8 +131,13 @@ class TLSProtocol(TLSReading, TLSWriting):
         if not self._told_of_connection:
             self._told_of_connection = True
             self._protocol.connection_made(self._app_transport)
+        waited_for = self._waiter is not None
         self._wake_waiter(None)
-        if self._state == OPEN:
+        if waited_for and self._incoming.pending:
+            # Who waits shall have the transport before its protocol gets data: after start_tls no
+            # connection_made brings it.
+            self._loop.call_soon(self._resumed)
+        elif self._state == OPEN:
             self._read()
         if self._state == OPEN and self._write_backlog:
             self._seal()
@@ -259,6 +264,7 @@ class TLSProtocol(TLSReading, TLSWriting):
         self._let_below_read()
         try:
             if not self._eof_came:
+                self._discard()
                 self._sslobj.unwrap()
         except AGAIN:
             self._send_outgoing()

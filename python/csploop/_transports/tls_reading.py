@@ -13,6 +13,7 @@ from asyncio import constants
 from asyncio.log import logger
 from typing import Any
 
+from csploop._transports.buffered import takes_buffers
 from csploop._transports.tls_options import water_marks
 from csploop._transports.tls_state import AGAIN, OPEN, TLSState
 
@@ -21,6 +22,8 @@ __all__ = ["TLSReading"]
 # The most plaintext that a record has. OpenSSL reads one record at a time, so a larger buffer would be
 # allocated in vain.
 RECORD = 16 * 1024
+# What a peer may have had under way when we said close_notify: two socket buffers as Linux has them at most.
+MOST_DISCARDED = 16 * 1024 * 1024
 READ_KIB: int = getattr(constants, "FLOW_CONTROL_HIGH_WATER_SSL_READ", 256)
 
 
@@ -30,6 +33,7 @@ class TLSReading(TLSState):
     def _start_reading_state(self) -> None:
         self._ahead = []
         self._ahead_size = 0
+        self._discarded = 0
         self._paused = False
         self._held_below = False
         self._eof_came = False
@@ -38,7 +42,7 @@ class TLSReading(TLSState):
 
     def _set_app_protocol(self, protocol: asyncio.BaseProtocol | None) -> None:
         self._protocol = protocol
-        self._buffered = isinstance(protocol, asyncio.BufferedProtocol)
+        self._buffered = takes_buffers(protocol)
 
     def _set_read_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         self._read_high, self._read_low = water_marks(high, low, READ_KIB)
@@ -57,6 +61,18 @@ class TLSReading(TLSState):
         self._read()
         if self._state == OPEN and not self._paused and self._eof_came:
             self._end_of_peer()
+
+    def _discard(self) -> None:
+        """After close() what came is nobody's, but OpenSSL takes data before a close_notify for an error.
+
+        Only so much of it: a peer that sends on and on shall not keep the connection.
+        """
+        self._ahead.clear()
+        try:
+            while self._discarded < MOST_DISCARDED and (chunk := self._sslobj.read(RECORD)):
+                self._discarded += len(chunk)
+        except (*AGAIN, ssl.SSLZeroReturnError):  # nothing more, for now or, with a close_notify, for good
+            pass
 
     def _hold(self) -> None:
         """After bytes came that nobody wants yet."""

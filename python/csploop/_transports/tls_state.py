@@ -33,6 +33,7 @@ class TLSState(asyncio.Protocol):
         "_write_buffer_size",
         "_below_paused",
         "_buffered",
+        "_discarded",
         "_eof_came",
         "_extra",
         "_handshake_timeout",
@@ -85,6 +86,7 @@ class TLSState(asyncio.Protocol):
         _ahead: list[bytes]  # decrypted while reading is paused, because OpenSSL could not write else
         _ahead_size: int
         _buffered: bool
+        _discarded: int  # bytes that came after close()
         _paused: bool  # by the protocol above
         _held_below: bool  # the transport below was told to pause reading
         _eof_came: bool
