@@ -1,7 +1,7 @@
 """The hard rules of the core (docs/architecture.md): each has a test named for it, and rule 14's are here.
 
-Rules 1 to 12 are tested in tests/capi/hard_rules_test.cpp. Rule 13 is about a loop in Python so far; its parts
-are in tests/with_csp/test_csp_simulation.py. Rule 14: how the library is built and found.
+Rules 1 to 12 are tested in tests/capi/hard_rules_test.cpp. Rule 13 is about a loop in Python so far; its
+parts are in tests/with_csp/test_csp_simulation.py. Rule 14: how the library is built and found.
 """
 
 from __future__ import annotations

@@ -42,20 +42,23 @@ def test_wall_timers_follow_the_clock_back(tmp_path: Path) -> None:
     run_with_wall_clock(
         tmp_path,
         """
-        import asyncio, threading, time
+        import asyncio, time
         import csploop
 
         async def main():
-            fired = asyncio.Event()
-            asyncio.get_running_loop()._call_at_wall(time.time_ns() + 10**9, fired.set)
+            loop = asyncio.get_running_loop()
+            near, far = asyncio.Event(), asyncio.Event()
+            loop._call_at_wall(time.time_ns() + 1800 * 10**9, far.set)
             await asyncio.sleep(0.01)
-            stepper = threading.Timer(0.01, step, (-3600,))
-            stepper.start()
-            await asyncio.sleep(1.1)
-            stepper.join()
-            assert not fired.is_set()
-            step(3600)
-            await asyncio.wait_for(fired.wait(), 60)
+            loop._call_at_wall(time.time_ns() + 10**8, near.set)
+            step(-3600)
+            await asyncio.sleep(0.2)
+            assert not near.is_set() and not far.is_set()
+            step(3601)
+            await asyncio.wait_for(near.wait(), 60)
+            assert not far.is_set()
+            step(1801)
+            await asyncio.wait_for(far.wait(), 60)
 
         csploop.run(main())
         """,
