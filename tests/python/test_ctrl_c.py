@@ -177,4 +177,4 @@ def test_csploop_run_in_a_program_of_its_own():
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(signal.SIGINT)
         assert process.stdout.read() == "cleaned up\ninterrupted\n"
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=50) == 0

@@ -189,7 +189,7 @@ def test_the_environment_switches_debug_on(loop_kind, variable):
         stdout=subprocess.PIPE,
         text=True,
         check=True,
-        timeout=20,
+        timeout=50,
     ).stdout
     assert output.strip() == str(bool(variable))
 

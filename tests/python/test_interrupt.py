@@ -205,5 +205,5 @@ def test_ctrl_c_ends_a_program_that_waits(loop_kind):
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(signal.SIGINT)
         output = process.stdout.read()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=50) == 0
     assert output == "cleaned up\ninterrupted\n"

@@ -238,7 +238,7 @@ def test_ctrl_c_reaches_the_program():
         try:
             assert process.stdout.readline() == "ready\n"
             process.send_signal(signal.SIGINT)
-            output, _ = process.communicate(timeout=15)
+            output, _ = process.communicate(timeout=50)
         finally:
             process.kill()
     assert output.split() == ["cleaned", "up", "KeyboardInterrupt"]

@@ -194,7 +194,7 @@ def test_ctrl_c_ends_the_run(seconds):
         try:
             assert process.stdout.readline() == "ready\n"
             process.send_signal(signal.SIGINT)
-            output, _ = process.communicate(timeout=15)
+            output, _ = process.communicate(timeout=50)
         finally:
             process.kill()
     assert output.split("\n")[:2] == ["cleaned up", "KeyboardInterrupt"]
