@@ -63,7 +63,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=0.5, help="length of each window (0.5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where all samples go")
     arguments = parser.parse_args()
-    versions = {name: importlib.metadata.version(name) for name in ("csploop", "trio", "trio-asyncio")}
+    try:
+        versions = {name: importlib.metadata.version(name) for name in ("csploop", "trio", "trio-asyncio")}
+    except importlib.metadata.PackageNotFoundError as error:
+        message = f"{error.name} is not installed: pip install -r bench/requirements.txt"
+        print(f"bench/border.py: {message}", file=sys.stderr)
+        return 1
     print(platform.python_implementation(), platform.python_version(), versions)
     client = native.load_client()
     pins = machine.choose_pins(None, None, 0)

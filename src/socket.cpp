@@ -62,7 +62,7 @@ std::string format_address(const Address &address) {
         const size_t length = address.length - offset;
         if (unix_address->sun_path[0] != '\0')
             return {unix_address->sun_path, ::strnlen(unix_address->sun_path, length)};
-        return length > 1 ? "@" + std::string(unix_address->sun_path + 1, length - 1) : "";
+        return length > 1 ? std::string("@").append(unix_address->sun_path + 1, length - 1) : "";
     }
     char host[NI_MAXHOST];
     char port[NI_MAXSERV];

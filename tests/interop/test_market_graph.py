@@ -16,7 +16,7 @@ import pytest
 from support.programs import SECONDS, get, numbers, run, serving
 
 pytestmark = [
-    pytest.mark.timeout(100),
+    pytest.mark.timeout(400),
     pytest.mark.skipif(importlib.util.find_spec("csp") is None, reason="csp has no wheel for this Python"),
 ]
 

@@ -61,7 +61,7 @@ def test_the_last_words_arrive(loop_kind, ending):
                 [sys.executable, "-W", "ignore", "-c", program + textwrap.dedent(ENDINGS[ending])],
                 pass_fds=[theirs.fileno()],
                 stderr=subprocess.DEVNULL,
-                timeout=55,
+                timeout=50,
             )
         ours.settimeout(10)
         assert ours.recv(100) == b"last words"

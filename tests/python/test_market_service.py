@@ -21,7 +21,7 @@ from support.programs import EXAMPLES, SECONDS, get, numbers, run, serving
 PROGRAM = "market_service.py"
 
 pytestmark = [
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(400),
     pytest.mark.skipif(
         sys.implementation.name == "pypy" and importlib.util.find_spec("aiohttp") is None,
         reason="aiohttp is not installed for this PyPy",

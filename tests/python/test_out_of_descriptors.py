@@ -71,7 +71,7 @@ print("recovered")
 
 def test_at_the_limit_accepting_pauses_and_goes_on_later(loop_kind):
     program = textwrap.dedent(PROGRAM).format(path=sys.path, kind=loop_kind.name)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=55)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "recovered\n"
 
@@ -102,7 +102,7 @@ def test_a_loop_that_cannot_be_made_is_an_os_error(loop_kind):
     print("recovered")
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=55
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=50
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "recovered\n"

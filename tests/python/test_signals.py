@@ -320,7 +320,7 @@ def test_in_a_forked_child_signals_are_the_hosts():
     loop.close()
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=50
     )
     assert (done.stdout, done.returncode) == (f"{int(signal.SIGTERM)}\n", 0), done.stderr
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-SECONDS = 60  # a whole run has to end within; the timeout mark of such a test is longer
+SECONDS = 180  # a whole run has to end within; the timeout mark of such a test is longer
 
 
 def run(program: str, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

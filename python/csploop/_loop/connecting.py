@@ -26,8 +26,14 @@ def _is_named(path: Any) -> bool:
     return bool(path) and path[0] not in (0, "\x00")
 
 
-def _check_unix_socket(sock: socket.socket) -> None:
-    if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM:
+def _check_address(path: Path, sock: socket.socket | None, neither: str) -> None:
+    """Exactly one of the two, in asyncio's words."""
+    if path is not None:
+        if sock is not None:
+            raise ValueError("path and sock can not be specified at the same time")
+    elif sock is None:
+        raise ValueError(neither)
+    elif sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM:
         raise ValueError(f"A UNIX Domain Stream Socket was expected, got {sock!r}")
 
 
@@ -58,21 +64,10 @@ class ConnectingMixin(LoopState):
         if not ssl and server_hostname is not None:
             raise ValueError("server_hostname is only meaningful with ssl")
         _check_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
-        if path is not None:
-            if sock is not None:
-                raise ValueError("path and sock can not be specified at the same time")
-            path = os.fspath(path)
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0)
-            try:
-                sock.setblocking(False)
-                await self.sock_connect(sock, path)
-            except BaseException:
-                sock.close()
-                raise
+        _check_address(path, sock, "no path and sock were specified")
+        if sock is None:
+            sock = await self._connect_unix(path)
         else:
-            if sock is None:
-                raise ValueError("no path and sock were specified")
-            _check_unix_socket(sock)
             sock.setblocking(False)
         timeouts = {"ssl_handshake_timeout": ssl_handshake_timeout}
         if SSL_HAS_SHUTDOWN_TIMEOUT:
@@ -84,6 +79,16 @@ class ConnectingMixin(LoopState):
         finally:
             shutdown_timeout.reset(token)
         return transport, protocol
+
+    async def _connect_unix(self, path: Any) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            await self.sock_connect(sock, os.fspath(path))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     async def create_unix_server(
         self,
@@ -101,14 +106,9 @@ class ConnectingMixin(LoopState):
         if isinstance(ssl, bool):
             raise TypeError("ssl argument must be an SSLContext or None")
         _check_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
-        if path is not None:
-            if sock is not None:
-                raise ValueError("path and sock can not be specified at the same time")
-            sock = self._bind_unix(os.fspath(path))
-        else:
-            if sock is None:
-                raise ValueError("path was not specified, and no sock specified")
-            _check_unix_socket(sock)
+        _check_address(path, sock, "path was not specified, and no sock specified")
+        if sock is None:
+            sock = self._bind_unix(path)
         if cleanup_socket:
             name = sock.getsockname()
             if _is_named(name):
@@ -124,6 +124,7 @@ class ConnectingMixin(LoopState):
         return server
 
     def _bind_unix(self, path: Any) -> socket.socket:
+        path = os.fspath(path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             try:

@@ -14,6 +14,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+try:
+    import trio as _trio  # noqa: F401
+except ImportError as exc:
+    if exc.name != "trio":
+        raise
+    raise ModuleNotFoundError("csploop.trio needs Trio: pip install csploop[trio]", name="trio") from None
+
 from csploop import _compat
 from csploop.trio._adapter import aio_as_trio as aio_as_trio
 from csploop.trio._adapter import asyncio_as_trio as asyncio_as_trio
