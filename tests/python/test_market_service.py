@@ -55,10 +55,15 @@ def test_market_service_table_adds_up(client_loop: str) -> None:
     (messages,) = numbers(r"messages out ([\d,]+)", out)
     (dropped,) = numbers(r"dropped by policy ([\d,]+)", out)
     assert messages == rows["WebSocket ticks"] + rows["WebSocket, slow readers"]
-    # The slow reader wants every tick: it got it, or was told that it had been dropped.
-    assert rows["WebSocket, slow readers"] + dropped == ticks
+    slow, joined = numbers(r"slow consumers (\d+) of (\d+)", out)
+    assert joined == 5
+    assert slow >= 1
     assert dropped > 0
-    assert numbers(r"slow consumers (\d+) of (\d+)", out) == [1, 5]
+    # The slow reader wants every tick: it got it, or was told that it had been dropped. On a busy machine
+    # others are late, too, and what they lost is counted with it.
+    lost_by_others = rows["WebSocket, slow readers"] + dropped - ticks
+    assert lost_by_others >= 0
+    assert (lost_by_others > 0) == (slow > 1)
     assert numbers(r"HTTP answers ([\d,]+)", out) == [sum(rows[name] for name in endpoints)]
     assert numbers(r"audit: (\d+) of (\d+) subscribers", out) == [5, 5]
     assert numbers(r"told of ([\d,]+) drops", out) == [dropped]
