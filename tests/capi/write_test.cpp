@@ -134,11 +134,17 @@ TEST_P(Write, AStreamThatMayNotSendDoesNotSpin) {
     ASSERT_EQ(write(stream.id, pattern(4 << 20)), 0);
     h.settle(20);
     h.forget();
+    int64_t unsent = csploop_stream_buffered(loop, stream.id);
     int64_t deadline = -1;
     EXPECT_EQ(csploop_next_deadline(loop, &deadline), 0);
     EXPECT_EQ(deadline, INT64_MAX) << "only the kernel can tell when to go on";
     h.settle(20);
-    EXPECT_TRUE(h.log().empty());
+    // On a loaded machine TCP's windows may grow this late; but records come for bytes that moved, never for nothing.
+    for (const Event &event : h.log()) {
+        EXPECT_EQ(event.record.kind, CSPLOOP_KIND_BACKLOG);
+        EXPECT_LT(event.record.result, unsent);
+        unsent = event.record.result;
+    }
 }
 
 TEST_P(Write, MoreWritesJoinTheBacklogInOrder) {
