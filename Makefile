@@ -55,7 +55,7 @@ tsan: setup ## C and C++ tests under ThreadSanitizer
 	@.venv/bin/python tools/run_tests.py tsan
 
 clean: ## Remove what was built
-	rm -rf build dist
+	rm -rf build dist bench/build
 	rm -f .venv/stamps/package .venvs/*/stamps/package
 
 distclean: clean ## And the virtual environments
