@@ -149,6 +149,25 @@ async def test_a_handler_may_remove_itself(loop):
     assert await done is True
 
 
+async def test_a_handler_that_somebody_put_over_it_is_called_beside_it(loop):
+    calls, hosts = [], []
+    loop.add_signal_handler(signal.SIGUSR1, calls.append, "loop")
+    ours = signal.signal(signal.SIGUSR1, lambda *args: hosts.append("host"))
+    signal.raise_signal(signal.SIGUSR1)
+    while not (calls and hosts):
+        await asyncio.sleep(0)
+    host = signal.signal(signal.SIGUSR1, ours)
+    signal.raise_signal(signal.SIGUSR1)
+    # Called, and nobody's any more before the loop has read that it came: that is once and not twice.
+    signal.signal(signal.SIGUSR1, host)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    while len(calls) < 2:
+        await asyncio.sleep(0)
+    assert calls == ["loop", "loop"] and hosts == ["host"]
+    assert loop.remove_signal_handler(signal.SIGUSR1)
+
+
 async def test_a_failing_handler_is_reported_and_stays(loop, reports):
     calls = []
 

@@ -2,7 +2,10 @@
 
 Python's own handler of the signal does the work: it runs in the main thread, also while the loop does not
 run, and puts the callback into the ready queue. So no signal depends on room in a socket's buffer, nor on who
-has the wakeup descriptor, which only ends the loop's sleep (signals.py).
+has the wakeup descriptor, which ends the loop's sleep (signals.py).
+
+Where somebody has put another handler over ours with signal.signal, as uvicorn does while it serves, both are
+called, as on asyncio: then the number that came through the wakeup descriptor is what tells the loop.
 """
 
 from __future__ import annotations
@@ -26,13 +29,15 @@ __all__ = ["SignalHandlersMixin"]
 class SignalHandler:
     """What Python calls for one signal while a loop has a callback for it, and what it called before."""
 
-    __slots__ = ("handle", "loop", "previous")
+    __slots__ = ("came", "handle", "loop", "previous")
 
     def __init__(self, loop: LoopState, handle: Handle) -> None:
         # Weak: a loop that is forgotten must be collected, and warn, although it has handlers.
         self.loop = weakref.ref(loop)
         self.handle = handle
         self.previous: Any = signal.SIG_DFL
+        # Called since the loop last read the wakeup descriptor: that number is dealt with.
+        self.came = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         loop = self.loop()
@@ -41,6 +46,7 @@ class SignalHandler:
             self.restore(number)
             signal.raise_signal(number)
             return
+        self.came = True
         loop._ready.append(self.handle)
         if loop._sleeping or not HAS_GIL:
             loop._wake()
@@ -111,6 +117,22 @@ class SignalHandlersMixin(LoopState):
         # Only now: a signal that was pending a moment ago is still the callback's.
         del self._signal_handlers[sig]
         return True
+
+    def _signals_came(self, numbers: bytes) -> None:
+        """The wakeup descriptor told of these: calls those whom a handler that was put over ours hid."""
+        for number in numbers:
+            handler = self._signal_handlers.get(number)
+            if handler is None:
+                continue
+            if handler.came:
+                handler.came = False
+            elif signal.getsignal(number) is not handler:
+                self._ready.append(handler.handle)
+
+    def _forget_signals(self) -> None:
+        """Before a run: of what came between runs no number is under way."""
+        for handler in self._signal_handlers.values():
+            handler.came = False
 
     def _remove_signal_handlers(self) -> None:
         """Gives all signals back, when the loop closes."""

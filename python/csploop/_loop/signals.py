@@ -45,12 +45,13 @@ class SignalGate:
         loop._owners[self.id] = self
 
     def _on_record(self, kind: int, result: int, offset: int) -> None:
-        """The bytes have done their work: the handlers ran when the turn came back to Python."""
+        """The bytes have done their work, mostly: the handlers ran when the turn came back to Python."""
         try:
             data = self.inner.recv(4096)
         except (BlockingIOError, InterruptedError):
             return
         self.seen.update(data)
+        self.loop._signals_came(data)
         if self.previous >= 0:
             try:
                 os.write(self.previous, data)  # whoever had the wakeup descriptor before wants to know, too
@@ -58,6 +59,7 @@ class SignalGate:
                 logger.debug("the previous signal wakeup descriptor does not take more: %r", exc)
 
     def enter(self) -> None:
+        self.loop._forget_signals()
         self.previous = signal.set_wakeup_fd(self.outer.fileno(), warn_on_full_buffer=False)
 
     def leave(self) -> None:
