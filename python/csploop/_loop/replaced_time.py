@@ -78,10 +78,10 @@ class ReplacedTime:
     ) -> TimerHandle:
         if delay is None:
             raise TypeError("delay must not be None")
-        return self._call_at(self._loop.time() + delay, callback, args, context, "call_later")
+        return self._call_at(self._loop.time() + delay, callback, args, context)
 
     def _call_at(
-        self, when: float, callback: Callable[..., object], args: Any, context: Context | None, method: str
+        self, when: float, callback: Callable[..., object], args: Any, context: Context | None
     ) -> TimerHandle:
         deadline = self._to_deadline(when)
         handle: TimerHandle = self._loop._call_at_checked(when, callback, args, context)

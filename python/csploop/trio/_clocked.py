@@ -31,6 +31,8 @@ def to_ns(seconds: float) -> int:
 class ClockedTrioEventLoop(TrioEventLoop):
     """clock: the Trio run's."""
 
+    _has_own_clock = True
+
     def __init__(self, queue_len: int | None, clock: trio.abc.Clock) -> None:
         self._clock = clock
         self._core_ns = self._clock_ns()
