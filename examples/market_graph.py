@@ -10,23 +10,24 @@ from __future__ import annotations
 
 import sys
 
-try:
-    from market import backtest, picture, summary
-    from market.graph_options import arguments
-    from market.live import FeedBroke, Live
-    from market.recording import BadRecording, load
-    from market.web_service import CannotStart
-except ModuleNotFoundError as error:
-    if error.name not in ("aiohttp", "csp", "matplotlib"):
-        raise
-    sys.exit(
-        f"market_graph: {error.name} is not installed; `make run` sets everything up, or: "
-        "pip install csploop[csp] aiohttp matplotlib"
-    )
+from market.graph_options import arguments
 
 
 def main() -> int:
     options = arguments(__doc__)
+    # Importing csp takes seconds: --help and a wrong option need not wait for it.
+    try:
+        from market import backtest, picture, summary
+        from market.live import FeedBroke, Live
+        from market.recording import BadRecording, load
+        from market.web_service import CannotStart
+    except ModuleNotFoundError as error:
+        if error.name not in ("aiohttp", "csp", "matplotlib"):
+            raise
+        sys.exit(
+            f"market_graph: {error.name} is not installed; `make run` sets everything up, or: "
+            "pip install csploop[csp] aiohttp matplotlib"
+        )
     try:
         ticks = load(options.ticks)
         live = Live(options, ticks)
