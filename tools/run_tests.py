@@ -231,9 +231,8 @@ def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
         # The comparison with other loops is made on the default interpreter.
         options = ["--comparators=without"]
         if python is newest:
-            options.append(
-                "--ignore=tests/interop/test_market_graph.py"
-            )  # takes a minute
+            # It takes a minute, and is one program whatever the Python.
+            options.append("--ignore=tests/interop/test_market_graph.py")
         else:
             options += ["tests/python", "tests/with_trio"]
             options += [f"tests/interop/{name}" for name in INTEROP_EVERYWHERE]
