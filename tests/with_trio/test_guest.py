@@ -215,6 +215,26 @@ def test_bad_callers():
     csploop.trio.run(aio_as_trio(in_asyncio))
 
 
+def test_what_is_cancelled_after_trio_has_looked_ends_all_the_same():
+    # As a signal's handler does at a bad moment: Trio has decided how long it waits, and has not begun to.
+    class LastMoment(trio.abc.Instrument):
+        future = None
+
+        def before_io_wait(self, timeout):
+            if timeout > 0 and self.future is not None:
+                future, self.future = self.future, None
+                future.cancel()
+
+    async def main():
+        moment = LastMoment()
+        moment.future = future = start_guest(trio.sleep_forever, instruments=[moment])
+        with pytest.raises(asyncio.CancelledError):
+            await future
+        assert moment.future is None
+
+    csploop.run(main())
+
+
 def test_ctrl_c_reaches_the_program():
     program = textwrap.dedent("""
         import asyncio, csploop, csploop.trio, trio

@@ -86,7 +86,7 @@ class Ticks(trio.abc.Instrument):
         """After the guest run has been started and before its first tick."""
         runner: Any = GLOBAL_RUN_CONTEXT.runner
         epoll = getattr(runner.io_manager, "_epoll", None)
-        if epoll is None or not hasattr(runner, "guest_tick_scheduled"):
+        if epoll is None or not (hasattr(runner, "guest_tick_scheduled") and hasattr(runner, "runq")):
             return
         runner.io_manager = WatchedIO(runner.io_manager)
         self._runner = runner
@@ -104,6 +104,9 @@ class Ticks(trio.abc.Instrument):
         self._tick = tick
         # From here on, what the host's code reschedules rings Trio's own descriptor.
         self._runner.guest_tick_scheduled = False
+        if self._runner.runq:
+            # A signal came after Trio had looked what there is to do: Ctrl-C cancels the main task.
+            self._runner.force_guest_tick_asap()
         if self._timeout < FOR_EVER:
             self._timer = self._loop.call_later(self._timeout, self._due)
 
