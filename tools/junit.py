@@ -15,7 +15,7 @@ class Counts:
     failed: int = 0
     skipped: int = 0
     failures: dict[str, str] = field(default_factory=dict)  # name -> what went wrong, in a line
-    unsteady: dict[str, str] = field(default_factory=dict)  # so too; failed, and passed when asked again
+    unsteady: dict[str, str] = field(default_factory=dict)  # so too; failed, but not when asked again
     reasons: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Counts) -> None:
@@ -25,12 +25,6 @@ class Counts:
         self.failures.update(other.failures)
         self.unsteady.update(other.unsteady)
         self.reasons.update(other.reasons)
-
-    def forgive(self) -> None:
-        """Takes what failed for passed, as it did when it was asked again."""
-        self.passed, self.failed = self.passed + self.failed, 0
-        self.unsteady.update(self.failures)
-        self.failures.clear()
 
     def __str__(self) -> str:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"

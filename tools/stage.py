@@ -18,8 +18,8 @@ LOGS = ROOT / "build" / "logs"
 TAIL = 60
 # Well above what two slow cores need; a stage that takes longer hangs.
 STAGE_SECONDS = 2400
-# What fails is asked again if it is not much. A test that passes then, so many times in a row, is unsteady:
-# the summary names it, and it is worth mending, but on a busy machine the bound of any test may run out once.
+# What fails is asked again if it is not much, to tell who looks for the cause which kind it is. A test that
+# passes then, so many times in a row, is unsteady. It has failed all the same: such a one was a lost Ctrl-C.
 UNSTEADY_AT_MOST = 3
 STEADY = 3
 
@@ -95,10 +95,10 @@ def _end_group(group: int) -> None:
 
 
 def ask_again(counts: Counts, command: Sequence[str | Path] | None, run: Callable[..., Counts]) -> None:
-    """Runs the command, which has nothing but the failed tests, to see whether they fail again."""
+    """Runs the command, which has nothing but the failed tests, to note whether they are unsteady."""
     if command is None or not 0 < counts.failed <= UNSTEADY_AT_MOST:
         return
     for _ in range(STEADY):
         if run(*command).failed:
             return
-    counts.forgive()
+    counts.unsteady.update(counts.failures)
