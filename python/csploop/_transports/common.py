@@ -16,6 +16,12 @@ class Common:
         _loop: Any
         _protocol: Any
         _closing: bool
+        _sock_fd: int
+
+    def _first_words(self, closed: bool) -> list[str]:
+        """Of repr(), as asyncio's begin."""
+        state = ["closed"] if closed else ["closing"] if self._closing else []
+        return [type(self).__name__, *state, f"fd={self._sock_fd}"]
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         protocol: asyncio.BaseProtocol = self._protocol

@@ -111,12 +111,7 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
             call_soon(wake_waiter, waiter)
 
     def __repr__(self) -> str:
-        info = [type(self).__name__]
-        if self._sock is None:
-            info.append("closed")
-        elif self._closing:
-            info.append("closing")
-        info.append(f"fd={self._sock_fd}")
+        info = self._first_words(self._sock is None)
         if self._sock is not None and not self._loop.is_closed():
             state = "polling" if self._unsent_bytes else "idle"
             info.append("read=idle" if self._closing else "read=polling")

@@ -67,7 +67,6 @@ class PipeEnd(Common):
 
     if TYPE_CHECKING:
         _pipe: Any
-        _sock_fd: int
         _id: int
         _context: Context
 
@@ -75,12 +74,7 @@ class PipeEnd(Common):
             """Words for repr()."""
 
     def __repr__(self) -> str:
-        info = [type(self).__name__]
-        if self._pipe is None:
-            info.append("closed")
-        elif self._closing:
-            info.append("closing")
-        info.append(f"fd={self._sock_fd}")
+        info = self._first_words(self._pipe is None)
         if self._pipe is None:
             info.append("closed")
         elif self._loop.is_closed():

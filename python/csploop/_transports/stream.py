@@ -129,12 +129,7 @@ class StreamTransport(Reading, Writing):
             call_soon(wake_waiter, waiter)
 
     def __repr__(self) -> str:
-        info = [type(self).__name__]
-        if self._sock is None:
-            info.append("closed")
-        elif self._closing:
-            info.append("closing")
-        info.append(f"fd={self._sock_fd}")
+        info = self._first_words(self._sock is None)
         if self._sock is not None and not self._loop.is_closed():
             info.append("read=polling" if self._read_started and self.is_reading() else "read=idle")
             info.append(
