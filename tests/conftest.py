@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import faulthandler
 import gc
 import inspect
@@ -202,9 +203,22 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[Any]:
     return (yield from _while_it_may_strike(item))
 
 
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Before 3.11.8 a finalizer that parses, as the report of a warning does, breaks a parse under way."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[Any]:
-    report = yield
+    with _no_collection():  # pytest parses the sources of a failure
+        report = yield
     if report.failed or report.outcome == "skipped":
         item.stash[_failed] = True
     if call.excinfo is not None:

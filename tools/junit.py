@@ -8,6 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+SHOWN = 300  # characters of what went wrong
+
 
 @dataclass
 class Counts:
@@ -49,9 +51,9 @@ def what_went_wrong(case: ElementTree.Element) -> str:
         told = case.find(kind)
         if told is not None:
             message = told.get("message") or ""
-            # pytest's own breakdown has its cause in the text only, at the end.
-            lines = message if message != "internal error" else (told.text or message).strip()[-1000:]
-            return " ".join(lines.split())
+            if message == "internal error":  # pytest's own breakdown: the cause is the end of the text
+                return " ".join((told.text or message).split())[-SHOWN:]
+            return " ".join(message.split())[:SHOWN]
     return ""
 
 

@@ -295,7 +295,7 @@ def summarise(results: list[Result]) -> Counts:
             print(f"\n{title}:")
         for result in results:
             for name, why in getattr(result.counts, kept).items():
-                print(f"  {result.stage}: {name}\n      {why[:300]}")
+                print(f"  {result.stage}: {name}\n      {why}")
     print()
     return total
 

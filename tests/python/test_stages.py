@@ -73,14 +73,14 @@ def test_a_report_tells_what_went_wrong(tools, tmp_path):
         "<testcase classname='tests.python.test_it' name='test_bad'><failure message='1 &gt; 2'/></testcase>"
         "<testcase classname='tests.python.test_it' name='test_left'><skipped message='no'/></testcase>"
         "<testcase classname='pytest' name='internal'>"
-        "<error message='internal error'>Traceback\nIts cause</error></testcase>"
+        f"<error message='internal error'>{'A frame' * 100}\n  Its cause\n</error></testcase>"
         "</testsuite></testsuites>"
     )
     counts = junit.read(report)
     assert (counts.passed, counts.failed, counts.skipped) == (1, 2, 1)
     assert counts.failures == {
         "tests.python.test_it.test_bad": "1 > 2",
-        "pytest.internal": "Traceback Its cause",
+        "pytest.internal": ("A frame" * 100 + " Its cause")[-junit.SHOWN :],
     }
 
 

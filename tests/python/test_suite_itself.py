@@ -8,6 +8,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import textwrap
 from collections import Counter
 
 import pytest
@@ -59,38 +60,81 @@ def test_comparators_can_be_left_out_or_left_alone():
     assert sorted(ours + others) == sorted(kind.name for kind in choose(None, "with"))
 
 
+@pytest.fixture
+def session(tmp_path):
+    """Runs a session of its own, with the rules of this one, of the files that are given by their texts."""
+
+    def run(plugin="", **files):
+        (tmp_path / "plugin_of_this_test.py").write_text(textwrap.dedent(plugin))
+        for name, text in files.items():
+            (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
+        command = [sys.executable, "-m", "pytest", "--color=no", "-rA", "--rootdir", tmp_path]
+        for plugin_name in ("conftest", "plugin_of_this_test", "no:cacheprovider", "no:asyncio"):
+            command += ["-p", plugin_name]
+        ran = subprocess.run(
+            [*command, tmp_path],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(tmp_path)])},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+        return ran.stdout
+
+    return run
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="there are no timer signals")
-def test_a_bound_that_runs_out_between_two_phases_does_not_end_the_session(tmp_path):
+def test_a_bound_that_runs_out_between_two_phases_does_not_end_the_session(session):
     # The report of a failure is pytest's own work, and may take longer than what the bound has left.
-    (tmp_path / "slow_reports.py").write_text(
-        "import signal\n"
-        "def pytest_runtest_logreport(report):\n"
-        "    bound = signal.getsignal(signal.SIGALRM)\n"
-        "    if report.when == 'call' and 'first' in report.nodeid:\n"
-        "        bound(signal.SIGALRM, None)\n"
+    output = session(
+        plugin="""
+            import signal
+            def pytest_runtest_logreport(report):
+                bound = signal.getsignal(signal.SIGALRM)
+                if report.when == "call" and "first" in report.nodeid:
+                    bound(signal.SIGALRM, None)
+            """,
+        test_it="""
+            import pytest
+            @pytest.mark.timeout(10, method="signal")
+            def test_first():
+                pass
+            def test_second():
+                pass
+            """,
     )
-    (tmp_path / "test_it.py").write_text(
-        "import pytest\n"
-        "@pytest.mark.timeout(10, method='signal')\n"
-        "def test_first():\n"
-        "    pass\n"
-        "def test_second():\n"
-        "    pass\n"
+    assert "INTERNALERROR" not in output
+    assert "PASSED test_it.py::test_second" in output, output
+
+
+def test_garbage_that_parses_does_not_end_the_session(session):
+    # What a failed test leaves may go at any time: also while its report is made, which parses its source.
+    output = session(
+        test_it="""
+            import ast, gc
+            going = True
+            class Garbage:
+                def __init__(self):
+                    self.myself = self
+                def __del__(self):
+                    ast.parse("(1 + 2) * 3")
+                    if going:
+                        Garbage()
+            def test_first():
+                Garbage()
+                gc.set_threshold(10)
+                assert not going
+            def test_second():
+                global going
+                going = False
+            """,
     )
-    command = [sys.executable, "-m", "pytest", "--color=no", "-rA", "--rootdir", tmp_path]
-    plugins = ["-p", "conftest", "-p", "slow_reports", "-p", "no:cacheprovider", "-p", "no:asyncio"]
-    run = subprocess.run(
-        [*command, *plugins, tmp_path],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(tmp_path)])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=50,
-        check=False,
-    )
-    assert "INTERNALERROR" not in run.stdout
-    assert "PASSED test_it.py::test_second" in run.stdout, run.stdout
+    assert "INTERNALERROR" not in output
+    assert "FAILED test_it.py::test_first" in output, output
+    assert "PASSED test_it.py::test_second" in output, output
 
 
 def test_an_unknown_loop_is_refused():
