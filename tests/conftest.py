@@ -48,6 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 _stderr_fd = pytest.StashKey[int]()
 _failed = pytest.StashKey[bool]()
+_bounded = pytest.StashKey[bool]()  # a test's bound has not been taken away yet
 _strikes = pytest.StashKey[bool]()  # a test's bound may raise its exception now
 
 
@@ -171,11 +172,19 @@ def pytest_timeout_set_timer(item: pytest.Item) -> Iterator[Any]:
         def strike(signum: int, frame: Any) -> None:
             if item.stash.get(_strikes, False):
                 fail(signum, frame)
-            else:
+            elif item.stash[_bounded]:
                 signal.setitimer(signal.ITIMER_REAL, 0.05)
 
+        item.stash[_bounded] = True
         signal.signal(signal.SIGALRM, strike)
     return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_cancel_timer(item: pytest.Item) -> Iterator[Any]:
+    # A bound that runs out just now must not come back when SIGALRM has its own effect again.
+    item.stash[_bounded] = False
+    return (yield)
 
 
 def _while_it_may_strike(item: pytest.Item) -> Iterator[Any]:
