@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 
 import csploop
@@ -475,6 +476,25 @@ async def test_allow_asyncio_takes_both():
 
     assert await csploop.trio.allow_asyncio(hybrid) == "inner"
     assert await csploop.trio.allow_asyncio(asyncio.ensure_future, asyncio.sleep(0, "future")) == "future"
+
+
+def test_ctrl_c_just_after_the_future_that_allow_asyncio_waited_for_is_not_lost():
+    class Interrupting(asyncio.Future):
+        asked = 0
+
+        def result(self):
+            self.asked += 1
+            if self.asked == 1:
+                signal.raise_signal(signal.SIGINT)
+            return super().result()
+
+    async def hybrid():
+        future = Interrupting()
+        asyncio.get_running_loop().call_soon(future.set_result, "lost")
+        return await future
+
+    with pytest.raises(KeyboardInterrupt):
+        csploop.trio.run(csploop.trio.allow_asyncio, hybrid)
 
 
 @pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="eager tasks are new in Python 3.12")

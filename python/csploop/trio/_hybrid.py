@@ -36,9 +36,9 @@ def _translate(iterator: Any) -> Generator[Any, Any, Any]:
                 wanted._asyncio_future_blocking = False  # as asyncio's tasks do for "I wait for it"
                 try:
                     yield from run_aio_future(wanted).__await__()
-                except BaseException:
-                    if not wanted.done() or wanted.cancelled():
-                        raise
+                except BaseException as exc:
+                    if not wanted.done() or wanted.cancelled() or wanted.exception() is not exc:
+                        raise  # Ctrl-C, for one, may come after the end
                 # The future's own iterator takes the result or raises the exception.
                 value = None
             else:
