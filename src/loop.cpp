@@ -114,7 +114,17 @@ void Loop::abandon_bridges() {
     });
     bridges_.clear();
     std::vector<Bridge *>().swap(active_bridges_);
-    signaled_bridges_.store(nullptr, std::memory_order_relaxed);
+    drop_signaled_bridges();
+}
+
+void Loop::drop_signaled_bridges() {
+    Bridge *signaled = signaled_bridges_.exchange(nullptr, std::memory_order_acq_rel);
+    while (signaled) {
+        Bridge *const bridge = signaled;
+        signaled = bridge->next_signaled.load(std::memory_order_relaxed);
+        bridge->on_list.store(false, std::memory_order_relaxed);
+        bridge->release();
+    }
 }
 
 void Loop::bridge_signaled(Bridge &bridge) {
@@ -124,11 +134,15 @@ void Loop::bridge_signaled(Bridge &bridge) {
         return;
     }
     Bridge *head = signaled_bridges_.load(std::memory_order_relaxed);
+    // The list's own reference: who signals may be held up before it is listed, until its host has let go of it and the
+    // loop has told CLOSED.
+    bridge.hold();
     do {
         bridge.next_signaled.store(head, std::memory_order_relaxed);
     } while (
         !signaled_bridges_.compare_exchange_weak(head, &bridge, std::memory_order_release, std::memory_order_relaxed));
-    wake();
+    if (!wake())
+        drop_signaled_bridges(); // the loop is closed and looks no more
 }
 
 int Loop::post(csploop_fn fn, void *arg) {

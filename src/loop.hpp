@@ -132,6 +132,7 @@ private:
     bool in_turn_ = false;
     std::atomic<bool> stop_{false};
 
+    void drop_signaled_bridges();
     const std::unique_ptr<Poller> poller_;
     const int backend_fd_ = poller_->backend_fd();
     Waker waker_;

@@ -335,7 +335,9 @@ void Loop::collect_bridges() {
     while (signaled) {
         Bridge *const next = signaled->next_signaled.load(std::memory_order_relaxed);
         signaled->on_list.exchange(false, std::memory_order_seq_cst); // before the look at what it holds
-        if (!signaled->listed) {
+        if (signaled->closed_told) {
+            signaled->abandon(); // its item came in while it was closed; nobody hears of it any more
+        } else if (!signaled->listed) {
             signaled->listed = true;
             active_bridges_.push_back(signaled);
         }
@@ -370,6 +372,7 @@ void Loop::collect_bridges() {
 bool Loop::deliverable(Completion &item) {
     switch (id::kind(item.record.id)) {
     case IdKind::timer:
+        signaled->release();
         return item.record.kind == CSPLOOP_KIND_REJECTED || timers_.deliverable(item.record.id);
     case IdKind::stream:
         return item.record.kind == CSPLOOP_KIND_REJECTED || item.record.kind == CSPLOOP_KIND_WRITTEN ||
