@@ -59,6 +59,12 @@ public:
         return wake();
     }
 
+    // -- timers of the wall clock, which need more than the timer
+    int call_at_wall(csploop_id *out, int64_t wall_ns, csploop_fn fn, void *arg) {
+        const int code = prepare_wall_alarm();
+        return code ? code : timers_.call_at_wall(out, wall_ns, fn, arg);
+    }
+
     // -- parts
     const Clock &clock() const { return clock_; }
     Clock &clock() { return clock_; }
@@ -89,6 +95,8 @@ private:
     int turn_once(csploop_batch *batch, int64_t timeout_ns);
     void take(csploop_batch &batch);
     int take_one(const csploop_submission &submission, const csploop_batch &batch);
+    int prepare_wall_alarm() { return clock_.simulated() ? 0 : wall_alarm_.open(*poller_); }
+    int collect(int64_t timeout_ns);
     int wait(int64_t timeout_ns);
     // Of streams and datagram sockets alike.
     void flush_dirty() {

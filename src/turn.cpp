@@ -169,7 +169,6 @@ void Loop::take(csploop_batch &batch) {
 int Loop::take_one(const csploop_submission &submission, const csploop_batch &batch) {
     const csploop_id id = submission.id;
     switch (submission.op) {
-    case CSPLOOP_OP_TIMER_ADD:
     case CSPLOOP_OP_WALL_TIMER_ADD:
         return timers_.arm_reserved(id, static_cast<int64_t>(submission.data), submission.token,
                                     submission.op == CSPLOOP_OP_WALL_TIMER_ADD);
@@ -194,6 +193,10 @@ int Loop::take_one(const csploop_submission &submission, const csploop_batch &ba
     }
     case CSPLOOP_OP_READ_START:
         if (id::kind(id) == IdKind::datagram)
+        if (const int code = prepare_wall_alarm())
+            return code;
+        [[fallthrough]];
+    case CSPLOOP_OP_TIMER_ADD:
             return datagrams().read_start(id);
         return streams_.read_start(id, submission.flags);
     case CSPLOOP_OP_READ_STOP:
