@@ -23,7 +23,8 @@ inline Completion completion(uint16_t kind, csploop_id id, csploop_fn fn, void *
 using Completions = std::vector<Completion>;
 
 // So many can be added then without a lack of memory; grows as adding them one by one would.
-inline void make_room(Completions &list, size_t more) {
+template <class T>
+void make_room(std::vector<T> &list, size_t more) {
     if (list.capacity() - list.size() < more)
         list.reserve(std::max(list.size() + more, 2 * list.capacity()));
 }

@@ -98,6 +98,7 @@ int Loop::close() {
 }
 
 int Loop::add_bridge(Bridge &bridge) {
+    make_room(active_bridges_, bridges_.live() + 1 - active_bridges_.size()); // so that a turn can list them all
     const csploop_id id = bridges_.insert(&bridge);
     if (!id)
         return CSPLOOP_ENOMEM;
@@ -133,10 +134,10 @@ void Loop::bridge_signaled(Bridge &bridge) {
         wake();
         return;
     }
-    Bridge *head = signaled_bridges_.load(std::memory_order_relaxed);
     // The list's own reference: who signals may be held up before it is listed, until its host has let go of it and the
     // loop has told CLOSED.
     bridge.hold();
+    Bridge *head = signaled_bridges_.load(std::memory_order_relaxed);
     do {
         bridge.next_signaled.store(head, std::memory_order_relaxed);
     } while (

@@ -98,11 +98,17 @@ private:
     int prepare_wall_alarm() { return clock_.simulated() ? 0 : wall_alarm_.open(*poller_); }
     int collect(int64_t timeout_ns);
     int wait(int64_t timeout_ns);
+    void on_ready(const Ready &ready);
     // Of streams and datagram sockets alike.
     void flush_dirty() {
         streams_.flush_dirty();
         if (datagrams_)
             datagrams_->flush_dirty();
+    }
+    void deliver_owed() {
+        streams_.deliver_owed();
+        if (datagrams_)
+            datagrams_->deliver_owed();
     }
     bool has_held() const { return streams_.has_held() || (datagrams_ && datagrams_->has_held()); }
     bool has_unsent() const { return streams_.has_unsent() || (datagrams_ && datagrams_->has_unsent()); }
@@ -121,11 +127,12 @@ private:
     bool hand_out(const Completion &item, csploop_batch *batch);
     void dispatch(csploop_batch *batch);
     bool waits_for_batch() const { return !waiting_.empty(); }
-    // While records of an earlier turn wait, for a batch or because a lack of memory cut that turn short, nothing is
-    // polled and the slab stays as it is.
-    bool undelivered() const { return waits_for_batch() || current_head_ < current_.size(); }
+    // While records of an earlier turn wait, for a batch or because an error cut that turn short, nothing is polled and
+    // the slab stays as it is.
+    bool undelivered() const { return waits_for_batch() || current_head_ < current_.size() || collecting_; }
     void describe_slab(csploop_batch &batch) const;
     void abandon_bridges();
+    void drop_signaled_bridges();
 
     struct Post {
         csploop_fn fn;
@@ -140,13 +147,13 @@ private:
     bool in_turn_ = false;
     std::atomic<bool> stop_{false};
 
-    void drop_signaled_bridges();
     const std::unique_ptr<Poller> poller_;
     const int backend_fd_ = poller_->backend_fd();
     Waker waker_;
     Clock clock_;
     FdSet fds_;
     Completions completions_;
+    bool collecting_ = false; // completions_ holds what a turn collects, with reads that lie in the slab
     Completions current_; // completions_'s spare: what this turn hands out, from current_head_ on
     size_t current_head_ = 0;
     Completions waiting_; // records that no batch had room for yet, from waiting_head_ on

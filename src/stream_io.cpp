@@ -19,6 +19,7 @@ void StreamSet::on_ready(csploop_id id, uint32_t events) {
             accept(*stream);
         return;
     }
+    make_room_for(*stream); // else the event comes again
     if (stream->connecting) {
         finish_connect(*stream);
         return;
@@ -47,7 +48,7 @@ void StreamSet::read(Stream &stream) {
         slab_.leave_out(stream.id);
         return;
     }
-    make_room(completions_, 1); // what is received could not be put back
+    make_room_for(stream); // what is received could not be put back
     const int64_t count = sys::receive(stream.fd, stream.is_socket, slab_.next(), share);
     if (count > 0)
         emit_read(stream, static_cast<size_t>(count));
@@ -82,6 +83,7 @@ int64_t StreamSet::read_into(csploop_id id, void *buffer, size_t length) {
     }
     if (stream->eof)
         return 0;
+    make_room_for(*stream);
     const int64_t count = sys::receive(stream->fd, stream->is_socket, buffer, length);
     if (count == 0)
         end_of_file(*stream);
@@ -99,9 +101,9 @@ void StreamSet::end_of_file(Stream &stream) {
 void StreamSet::deliver_held() {
     if (held_.empty())
         return;
-    std::vector<csploop_id> due;
-    due.swap(held_);
-    for (const csploop_id id : due) {
+    make_room(completions_, held_.size()); // all of them or, for lack of memory, none yet
+    size_t kept = 0;
+    for (const csploop_id id : held_) {
         Stream *const stream = find(id);
         if (!stream)
             continue;
@@ -128,12 +130,27 @@ void StreamSet::deliver_held() {
             stream->held_end = 0;
         } else if (!stream->held_data.empty() || stream->held_end) {
             stream->held_waiting = true; // the rest comes with the next batch
-            held_.push_back(id);
+            held_[kept++] = id;
         }
     }
+    held_.resize(kept);
+}
+
+void StreamSet::deliver_owed() {
+    if (!owing_)
+        return;
+    streams_.for_each([&](csploop_id, std::unique_ptr<Stream> &stream) {
+        if (!stream->owes_error)
+            return;
+        make_room_for(*stream);
+        stream->owes_error = false;
+        tell_failure(*stream, CSPLOOP_ENOMEM);
+    });
+    owing_ = false;
 }
 
 void StreamSet::finish_connect(Stream &stream) {
+    make_room(dirty_, 1);
     const int code = sys::socket_error(stream.fd);
     if (code == -EINPROGRESS || code == -EAGAIN)
         return;
@@ -198,12 +215,26 @@ void StreamSet::flush_dirty() {
     for (const csploop_id id : flushing_) {
         Stream *const stream = find(id);
         if (stream && stream->dirty)
-            flush(*stream);
+            flush_for_sure(*stream);
     }
     flushing_.clear();
 }
 
+void StreamSet::flush_for_sure(Stream &stream) {
+    try {
+        flush(stream);
+    } catch (const std::bad_alloc &) {
+        // Nothing was sent. What is staged cannot stay where it is, so the stream breaks as if the network had broken
+        // it; telling the host has to wait for memory, too.
+        stream.dirty = stream.blocked = false;
+        stream.broken = stream.owes_error = owing_ = true;
+        watch(stream, 0);
+    }
+}
+
+// Lacks memory only before it has done anything.
 void StreamSet::flush(Stream &stream) {
+    make_room_for(stream);
     stream.dirty = false;
     if (stream.closed || stream.broken)
         return;
@@ -231,7 +262,12 @@ void StreamSet::flush(Stream &stream) {
         }
     }
     if (stream.blocked) {
-        stream.unsent.own_staged(pool_);
+        try {
+            stream.unsent.own_staged(pool_);
+        } catch (const std::bad_alloc &) { // some of it is sent already, so there is no way back
+            fail(stream, CSPLOOP_ENOMEM);
+            return;
+        }
         if (!stream.closing)
             emit(stream, CSPLOOP_KIND_BACKLOG, static_cast<int64_t>(stream.unsent.bytes()));
     } else if (stream.shutdown_wanted && !stream.shutdown_done) {
@@ -257,8 +293,12 @@ void StreamSet::fail(Stream &stream, int code) {
         return;
     stream.broken = true;
     stream.blocked = false;
-    stream.unsent.drop(code, stream.id, pool_, completions_);
     watch(stream, 0);
+    tell_failure(stream, code);
+}
+
+void StreamSet::tell_failure(Stream &stream, int code) {
+    stream.unsent.drop(code, stream.id, pool_, completions_);
     stream.drain_failed = stream.closing;
     emit(stream, CSPLOOP_KIND_ERROR, code);
     if (stream.closing)

@@ -98,25 +98,11 @@ int Loop::turn_once(csploop_batch *batch, int64_t timeout_ns) {
         batch->n_records = 0;
         take(*batch);
     }
-    if (!undelivered()) {
-        streams_.begin_batch();
-        timers_.collect_soon(completions_);
-        streams_.deliver_held();
-        if (datagrams_)
-            datagrams_->deliver_held();
-    }
-    flush_dirty();
-    if (!undelivered()) {
-        if (const int code = wait(timeout_ns))
-            return code;
-        if (datagrams_ && datagrams_->next_retry() != TimerSet::never)
-            datagrams_->retry_due();
-        if (const int64_t deadline = timers_.next_deadline(); deadline != TimerSet::never)
-            timers_.collect_due(clock_.now(), completions_);
-        if (timers_.next_wall() != TimerSet::never)
-            timers_.collect_wall(clock_.wall(), completions_);
-        collect_posts();
-        collect_bridges();
+    if (undelivered()) {
+        flush_dirty();
+        deliver_owed();
+    } else if (const int code = collect(timeout_ns)) {
+        return code;
     }
     try {
         dispatch(batch);
@@ -131,6 +117,29 @@ int Loop::turn_once(csploop_batch *batch, int64_t timeout_ns) {
     if (batch)
         describe_slab(*batch);
     return batch ? static_cast<int>(batch->n_records) : 0;
+}
+
+// Fills completions_. Cut short by an error, it leaves what it has got to the next turn.
+int Loop::collect(int64_t timeout_ns) {
+    collecting_ = true;
+    streams_.begin_batch();
+    timers_.collect_soon(completions_);
+    streams_.deliver_held();
+    if (datagrams_)
+        datagrams_->deliver_held();
+    flush_dirty();
+    deliver_owed();
+    if (const int code = wait(timeout_ns))
+        return code;
+    if (datagrams_ && datagrams_->next_retry() != TimerSet::never)
+        datagrams_->retry_due();
+    if (const int64_t deadline = timers_.next_deadline(); deadline != TimerSet::never)
+        timers_.collect_due(clock_.now(), completions_);
+    if (timers_.next_wall() != TimerSet::never)
+        timers_.collect_wall(clock_.wall(), completions_);
+    collect_posts();
+    collect_bridges();
+    return 0;
 }
 
 int Loop::submit(csploop_batch *batch) {
@@ -152,17 +161,31 @@ void Loop::describe_slab(csploop_batch &batch) const {
 
 // -- submissions -------------------------------------------------------------------
 
+// Each is taken, refused with a record, or, where memory lacks for that record, left in the batch with those behind it.
 void Loop::take(csploop_batch &batch) {
     const uint32_t count = batch.n_submissions;
-    batch.n_submissions = 0;
     for (uint32_t i = 0; i < count; ++i) {
         const csploop_submission &submission = batch.submissions[i];
-        const int code = take_one(submission, batch);
+        int code;
+        try {
+            make_room(completions_, 1);
+        } catch (const std::bad_alloc &) {
+            flush_dirty(); // the out slab is the host's again
+            throw;
+        }
+        batch.n_submissions = count - i - 1;
+        try {
+            code = take_one(submission, batch);
+        } catch (const std::bad_alloc &) {
+            code = CSPLOOP_ENOMEM;
+        }
         if (code == 0)
             continue;
-        completions_.push_back(completion(CSPLOOP_KIND_REJECTED, submission.id, nullptr,
-                                          reinterpret_cast<void *>(submission.token), code, 0,
-                                          static_cast<uint16_t>(submission.op)));
+        // By-reference writes end with WRITTEN, the refused ones too.
+        const bool reference = submission.op == CSPLOOP_OP_WRITE_REF;
+        completions_.push_back(completion(reference ? CSPLOOP_KIND_WRITTEN : CSPLOOP_KIND_REJECTED, submission.id,
+                                          nullptr, reinterpret_cast<void *>(submission.token), code, 0,
+                                          reference ? uint16_t{0} : static_cast<uint16_t>(submission.op)));
     }
 }
 
@@ -170,6 +193,10 @@ int Loop::take_one(const csploop_submission &submission, const csploop_batch &ba
     const csploop_id id = submission.id;
     switch (submission.op) {
     case CSPLOOP_OP_WALL_TIMER_ADD:
+        if (const int code = prepare_wall_alarm())
+            return code;
+        [[fallthrough]];
+    case CSPLOOP_OP_TIMER_ADD:
         return timers_.arm_reserved(id, static_cast<int64_t>(submission.data), submission.token,
                                     submission.op == CSPLOOP_OP_WALL_TIMER_ADD);
     case CSPLOOP_OP_TIMER_CANCEL: {
@@ -181,22 +208,11 @@ int Loop::take_one(const csploop_submission &submission, const csploop_batch &ba
             return CSPLOOP_EINVAL;
         return streams_.write_staged(id, static_cast<const uint8_t *>(batch.out_slab) + submission.data,
                                      submission.length);
-    case CSPLOOP_OP_WRITE_REF: {
-        const int code = streams_.write_reference(id, reinterpret_cast<const void *>(submission.data),
-                                                  submission.length, nullptr, submission.token);
-        if (code == 0)
-            return 0;
-        // By-reference writes end with WRITTEN, the refused ones too.
-        completions_.push_back(
-            completion(CSPLOOP_KIND_WRITTEN, id, nullptr, reinterpret_cast<void *>(submission.token), code));
-        return 0;
-    }
+    case CSPLOOP_OP_WRITE_REF:
+        return streams_.write_reference(id, reinterpret_cast<const void *>(submission.data), submission.length, nullptr,
+                                        submission.token);
     case CSPLOOP_OP_READ_START:
         if (id::kind(id) == IdKind::datagram)
-        if (const int code = prepare_wall_alarm())
-            return code;
-        [[fallthrough]];
-    case CSPLOOP_OP_TIMER_ADD:
             return datagrams().read_start(id);
         return streams_.read_start(id, submission.flags);
     case CSPLOOP_OP_READ_STOP:
@@ -261,24 +277,34 @@ int Loop::wait(int64_t timeout_ns) {
         std::rotate(events,
                     std::find_if(events, events + count, [&](const Ready &ready) { return ready.tag == unserved; }),
                     events + count);
+    bool lacking = false;
     for (int i = 0; i < count; ++i) {
-        const uint64_t tag = events[i].tag;
-        switch (id::kind(tag)) {
-        case IdKind::stream:
-            streams_.on_ready(tag, events[i].events);
-            break;
-        case IdKind::datagram:
-            datagrams().on_ready(tag, events[i].events);
-            break;
-        case IdKind::watcher:
-            watchers_.on_ready(tag, events[i].events);
-            break;
-        default:
-            if (tag == Poller::tag_wall)
-                wall_alarm_.rang();
+        try {
+            on_ready(events[i]);
+        } catch (const std::bad_alloc &) { // it will be ready again; the others need not wait
+            lacking = true;
         }
     }
+    if (lacking && completions_.empty())
+        throw std::bad_alloc();
     return 0;
+}
+
+void Loop::on_ready(const Ready &ready) {
+    switch (id::kind(ready.tag)) {
+    case IdKind::stream:
+        streams_.on_ready(ready.tag, ready.events);
+        break;
+    case IdKind::datagram:
+        datagrams().on_ready(ready.tag, ready.events);
+        break;
+    case IdKind::watcher:
+        watchers_.on_ready(ready.tag, ready.events);
+        break;
+    default:
+        if (ready.tag == Poller::tag_wall)
+            wall_alarm_.rang();
+    }
 }
 
 int Loop::next_deadline(int64_t *out) {
@@ -344,9 +370,11 @@ void Loop::collect_bridges() {
             signaled->listed = true;
             active_bridges_.push_back(signaled);
         }
+        signaled->release();
         signaled = next;
     }
     std::reverse(active_bridges_.begin() + first_new, active_bridges_.end());
+    make_room(completions_, active_bridges_.size()); // all of them or, for lack of memory, none yet
     size_t kept = 0;
     for (Bridge *const bridge : active_bridges_) {
         if (bridge->is_orphaned())
@@ -375,7 +403,6 @@ void Loop::collect_bridges() {
 bool Loop::deliverable(Completion &item) {
     switch (id::kind(item.record.id)) {
     case IdKind::timer:
-        signaled->release();
         return item.record.kind == CSPLOOP_KIND_REJECTED || timers_.deliverable(item.record.id);
     case IdKind::stream:
         return item.record.kind == CSPLOOP_KIND_REJECTED || item.record.kind == CSPLOOP_KIND_WRITTEN ||
@@ -446,8 +473,10 @@ void Loop::dispatch(csploop_batch *batch) {
     }
     // Callbacks add to completions_; what they add belongs to the next turn. So does all of it when there is something
     // left of a turn that was cut short.
-    if (current_head_ == current_.size())
+    if (current_head_ == current_.size()) {
         current_.swap(completions_);
+        collecting_ = false;
+    }
     int since_look = 0;
     int64_t gathering_since = 0;
     while (current_head_ < current_.size()) {

@@ -10,7 +10,8 @@
  * At most one READ per stream and batch; EOF and ERROR come in a later batch
  * than the data before them. Writes keep their order. They are gathered and
  * go out when the turn ends, or at once when more than high_water bytes wait.
- * Adopting takes the descriptor on success and leaves it on failure.
+ * Where memory lacks for what the kernel does not take, the stream breaks: ERROR
+ * with ENOMEM. Adopting takes the descriptor on success and leaves it on failure.
  */
 #ifndef CSPLOOP_STREAM_H
 #define CSPLOOP_STREAM_H

@@ -3,8 +3,9 @@
  * Every record of a socket goes to the (fn, arg) it was made with.
  *
  *   RECV            one datagram (below)
- *   DATAGRAM_ERROR  one datagram could not be sent, or the network told of an
- *                   earlier one (ECONNREFUSED); the socket stays usable
+ *   DATAGRAM_ERROR  one datagram could not be sent (ENOMEM: memory lacked to keep
+ *                   it), or the network told of an earlier one (ECONNREFUSED);
+ *                   the socket stays usable
  *   BACKLOG         unsent bytes remain or have shrunk; `offset`: unsent datagrams
  *   CLOSED          always last
  *
