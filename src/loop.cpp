@@ -90,6 +90,7 @@ int Loop::close() {
     Completions().swap(completions_);
     Completions().swap(current_);
     Completions().swap(waiting_);
+    Completions().swap(refused_);
     current_head_ = waiting_head_ = 0;
     std::vector<Post>().swap(taken_posts_);
     attach_count_ = 0;
@@ -118,50 +119,11 @@ void Loop::abandon_bridges() {
     drop_signaled_bridges();
 }
 
-void Loop::drop_signaled_bridges() {
-    Bridge *signaled = signaled_bridges_.exchange(nullptr, std::memory_order_acq_rel);
-    while (signaled) {
-        Bridge *const bridge = signaled;
-        signaled = bridge->next_signaled.load(std::memory_order_relaxed);
-        bridge->on_list.store(false, std::memory_order_relaxed);
-        bridge->release();
-    }
-}
-
-void Loop::bridge_signaled(Bridge &bridge) {
-    // A drain between two turns allows a second signal while the first is still on the list.
-    if (bridge.on_list.exchange(true, std::memory_order_seq_cst)) {
-        wake();
-        return;
-    }
-    // The list's own reference: who signals may be held up before it is listed, until its host has let go of it and the
-    // loop has told CLOSED.
-    bridge.hold();
-    Bridge *head = signaled_bridges_.load(std::memory_order_relaxed);
-    do {
-        bridge.next_signaled.store(head, std::memory_order_relaxed);
-    } while (
-        !signaled_bridges_.compare_exchange_weak(head, &bridge, std::memory_order_release, std::memory_order_relaxed));
-    if (!wake())
-        drop_signaled_bridges(); // the loop is closed and looks no more
-}
-
-int Loop::post(csploop_fn fn, void *arg) {
-    {
-        const std::lock_guard lock(posts_mutex_);
-        if (closed())
-            return CSPLOOP_ECLOSED;
-        posts_.push_back({fn, arg});
-        has_posts_.store(true, std::memory_order_release);
-    }
-    wake();
-    return 0;
-}
-
 size_t Loop::heap_bytes() {
     const std::lock_guard lock(posts_mutex_); // other threads may be posting
     return sizeof(csploop_loop) + poller_->heap_bytes() +
-           (completions_.capacity() + current_.capacity() + waiting_.capacity()) * sizeof(Completion) +
+           (completions_.capacity() + current_.capacity() + waiting_.capacity() + refused_.capacity()) *
+               sizeof(Completion) +
            timers_.heap_bytes() + watchers_.heap_bytes() + streams_.heap_bytes() +
            (datagrams_ ? datagrams_->heap_bytes() : 0) + fds_.heap_bytes() + bridges_.heap_bytes() +
            active_bridges_.capacity() * sizeof(Bridge *) + (posts_.capacity() + taken_posts_.capacity()) * sizeof(Post);

@@ -48,7 +48,7 @@ public:
     bool usable_from_this_thread() const; // attached here or nowhere
     bool in_turn() const { return in_turn_; }
 
-    // -- turning (turn.cpp)
+    // -- turning (turn.cpp; submissions.cpp, dispatch.cpp)
     int run(int mode);
     int turn(csploop_batch *batch, int64_t timeout_ns);
     int submit(csploop_batch *batch);
@@ -81,7 +81,7 @@ public:
     }
     WatcherSet &watchers() { return watchers_; }
 
-    // -- any thread
+    // -- any thread (other_threads.cpp)
     int post(csploop_fn fn, void *arg);
     void bridge_signaled(Bridge &bridge);
 
@@ -94,11 +94,11 @@ private:
 
     int turn_once(csploop_batch *batch, int64_t timeout_ns);
     void take(csploop_batch &batch);
+    void tell_refused();
     int take_one(const csploop_submission &submission, const csploop_batch &batch);
     int prepare_wall_alarm() { return clock_.simulated() ? 0 : wall_alarm_.open(*poller_); }
     int collect(int64_t timeout_ns);
     int wait(int64_t timeout_ns);
-    void on_ready(const Ready &ready);
     // Of streams and datagram sockets alike.
     void flush_dirty() {
         streams_.flush_dirty();
@@ -106,11 +106,12 @@ private:
             datagrams_->flush_dirty();
     }
     void deliver_owed() {
+        tell_refused();
         streams_.deliver_owed();
         if (datagrams_)
             datagrams_->deliver_owed();
     }
-    bool has_held() const { return streams_.has_held() || (datagrams_ && datagrams_->has_held()); }
+    bool has_held() const { return !refused_.empty() || streams_.has_held() || (datagrams_ && datagrams_->has_held()); }
     bool has_unsent() const { return streams_.has_unsent() || (datagrams_ && datagrams_->has_unsent()); }
     // What needs the loop at a certain time: timers, and datagrams that are tried again.
     int64_t next_due() {
@@ -158,6 +159,7 @@ private:
     size_t current_head_ = 0;
     Completions waiting_; // records that no batch had room for yet, from waiting_head_ on
     size_t waiting_head_ = 0;
+    Completions refused_; // records of refused submissions, for the moment
     TimerSet timers_;
     WatcherSet watchers_;
     StreamSet streams_;

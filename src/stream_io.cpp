@@ -19,7 +19,8 @@ void StreamSet::on_ready(csploop_id id, uint32_t events) {
             accept(*stream);
         return;
     }
-    make_room_for(*stream); // else the event comes again
+    // Here and not later: what is sent or received could not be taken back. For lack of it the event comes again.
+    make_room_for(*stream);
     if (stream->connecting) {
         finish_connect(*stream);
         return;
@@ -48,7 +49,6 @@ void StreamSet::read(Stream &stream) {
         slab_.leave_out(stream.id);
         return;
     }
-    make_room_for(stream); // what is received could not be put back
     const int64_t count = sys::receive(stream.fd, stream.is_socket, slab_.next(), share);
     if (count > 0)
         emit_read(stream, static_cast<size_t>(count));
@@ -96,57 +96,6 @@ void StreamSet::end_of_file(Stream &stream) {
     stream.eof = true;
     update_watch(stream);
     emit(stream, CSPLOOP_KIND_EOF, 0);
-}
-
-void StreamSet::deliver_held() {
-    if (held_.empty())
-        return;
-    make_room(completions_, held_.size()); // all of them or, for lack of memory, none yet
-    size_t kept = 0;
-    for (const csploop_id id : held_) {
-        Stream *const stream = find(id);
-        if (!stream)
-            continue;
-        stream->held_waiting = false;
-        if (stream->closing || !stream->reading)
-            continue;
-        size_t length = 0;
-        if (!stream->held_data.empty()) {
-            if (stream->read_mode == CSPLOOP_READ_READY) {
-                emit(*stream, CSPLOOP_KIND_READABLE, 0);
-                length = 1;
-            } else {
-                length = std::min(slab_.share(), stream->held_data.size());
-                if (length) {
-                    std::memcpy(slab_.next(), stream->held_data.data(), length);
-                    emit_read(*stream, length);
-                    stream->held_data.erase(stream->held_data.begin(),
-                                            stream->held_data.begin() + static_cast<std::ptrdiff_t>(length));
-                }
-            }
-        }
-        if (stream->held_data.empty() && length == 0 && stream->held_end) {
-            emit(*stream, stream->held_end, 0);
-            stream->held_end = 0;
-        } else if (!stream->held_data.empty() || stream->held_end) {
-            stream->held_waiting = true; // the rest comes with the next batch
-            held_[kept++] = id;
-        }
-    }
-    held_.resize(kept);
-}
-
-void StreamSet::deliver_owed() {
-    if (!owing_)
-        return;
-    streams_.for_each([&](csploop_id, std::unique_ptr<Stream> &stream) {
-        if (!stream->owes_error)
-            return;
-        make_room_for(*stream);
-        stream->owes_error = false;
-        tell_failure(*stream, CSPLOOP_ENOMEM);
-    });
-    owing_ = false;
 }
 
 void StreamSet::finish_connect(Stream &stream) {

@@ -19,11 +19,6 @@ bool bad_range(const void *data, size_t length) {
 StreamSet::StreamSet(Poller &poller, FdSet &fds, Completions &completions, size_t slab_bytes)
     : poller_(poller), fds_(fds), completions_(completions), slab_(slab_bytes) {}
 
-Stream *StreamSet::find(csploop_id id) {
-    auto *const entry = streams_.find(id);
-    return entry ? entry->get() : nullptr;
-}
-
 void StreamSet::emit(const Stream &stream, uint16_t kind, int64_t result, uint32_t offset) {
     completions_.push_back(completion(kind, stream.id, stream.fn, stream.arg, result, offset));
 }
@@ -268,68 +263,6 @@ void StreamSet::release_fd(Stream &stream) {
     if (fds_.release(stream.fd, stream.id) && (!stream.keep_fd || !stream.announced))
         sys::close(stream.fd);
     stream.fd = -1;
-}
-
-// A client that was accepted for a listener that is closing, or gone, goes unseen.
-void StreamSet::drop_accepted(const csploop_record &record) {
-    if (record.kind != CSPLOOP_KIND_ACCEPT || record.result <= 0)
-        return;
-    const auto client = static_cast<csploop_id>(record.result);
-    if (Stream *const accepted = find(client)) {
-        release_fd(*accepted);
-        streams_.erase(client);
-    }
-}
-
-bool StreamSet::deliverable(Completion &item) {
-    Stream *const stream = find(item.record.id);
-    if (!stream) {
-        drop_accepted(item.record);
-        return false;
-    }
-    const uint16_t kind = item.record.kind;
-    if (kind != CSPLOOP_KIND_WRITTEN) {
-        // The handler may be another than when this completed, and what the old one used may be gone.
-        item.fn = stream->fn;
-        item.record.token = reinterpret_cast<uint64_t>(stream->arg);
-    }
-    if (kind == CSPLOOP_KIND_WRITTEN || kind == CSPLOOP_KIND_CLOSED)
-        return true;
-    if (stream->closing) {
-        if (kind == CSPLOOP_KIND_ERROR && stream->drain_failed)
-            return true; // bytes that close had promised to send are lost
-        drop_accepted(item.record);
-        return false;
-    }
-    if (stream->reading || stream->listener)
-        return true;
-    switch (kind) {
-    case CSPLOOP_KIND_READ: {
-        // In front: what is held already came after it.
-        const uint8_t *const data = slab_.data() + item.record.offset;
-        stream->held_data.insert(stream->held_data.begin(), data, data + item.record.result);
-        return false;
-    }
-    case CSPLOOP_KIND_EOF:
-        stream->held_end = CSPLOOP_KIND_EOF;
-        return false;
-    case CSPLOOP_KIND_READABLE: // the kernel will say so again
-        return false;
-    default:
-        return true;
-    }
-}
-
-void StreamSet::delivered(const csploop_record &record) {
-    if (record.kind == CSPLOOP_KIND_CLOSED) {
-        if (Stream *const stream = find(record.id)) {
-            release_fd(*stream);
-            streams_.erase(record.id);
-        }
-    } else if (record.kind == CSPLOOP_KIND_ACCEPT && record.result > 0) {
-        if (Stream *const stream = find(static_cast<csploop_id>(record.result)))
-            stream->announced = true;
-    }
 }
 
 void StreamSet::close_all() {

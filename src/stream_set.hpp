@@ -36,7 +36,10 @@ public:
     int adopt(csploop_id *out, int fd, const csploop_stream_options &options, csploop_fn fn, void *arg);
 
     // -- what the host asks (stream_set.cpp) -----------------------------------------
-    Stream *find(csploop_id id);
+    Stream *find(csploop_id id) {
+        auto *const entry = streams_.find(id);
+        return entry ? entry->get() : nullptr;
+    }
     int set_handler(csploop_id id, csploop_fn fn, void *arg);
     int accepting(csploop_id id, bool on);
     int read_start(csploop_id id, uint32_t mode);
@@ -54,9 +57,6 @@ public:
         slab_.reset();
         ++turn_;
     }
-    void deliver_held();
-    // Tells of streams that broke when there was no memory even for that.
-    void deliver_owed();
     void on_ready(csploop_id id, uint32_t events);
     // Nothing stays staged. A stream for which memory lacks breaks, with ENOMEM; the others go on.
     void flush_dirty();
@@ -64,7 +64,11 @@ public:
     bool has_held() const { return !held_.empty() || owing_; }
     size_t dirty_count() const { return dirty_.size(); }
 
-    // -- delivery (stream_set.cpp) --------------------------------------------------------
+    // -- delivery (stream_delivery.cpp) ---------------------------------------------------
+    // What was held back and may go out now.
+    void deliver_held();
+    // Tells of streams that broke when there was no memory even for that.
+    void deliver_owed();
     // Whether this record may still reach the host; if not, it has been dealt with.
     // It goes to whom the stream is with now.
     bool deliverable(Completion &item);
