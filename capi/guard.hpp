@@ -53,18 +53,26 @@ auto on_loop(csploop_t *loop, Body &&body) noexcept -> decltype(body(*loop)) {
     return guard([&] { return body(*loop); });
 }
 
+// Whether a struct that begins with its size may be read: a newer caller may have set fields that this library does not
+// know, and must not lose them silently.
+template <class Struct>
+bool understood(const Struct &given, size_t least) {
+    if (given.size < least || given.size > 4096)
+        return false;
+    const auto *const bytes = reinterpret_cast<const unsigned char *>(&given);
+    for (size_t i = sizeof given; i < given.size; ++i)
+        if (bytes[i])
+            return false;
+    return true;
+}
+
 // Copies options that begin with their size: what an older caller does not know stays as it is in `out`.
 template <class Options>
 int read_options(Options &out, const Options *options) {
     if (!options)
         return 0;
-    if (options->size < sizeof options->size || options->size > 4096)
+    if (!understood(*options, sizeof options->size))
         return CSPLOOP_EINVAL;
-    // A newer caller may have set fields that this library does not know; it must not lose them silently.
-    const auto *const bytes = reinterpret_cast<const unsigned char *>(options);
-    for (size_t i = sizeof out; i < options->size; ++i)
-        if (bytes[i])
-            return CSPLOOP_EINVAL;
     std::memcpy(&out, options, options->size < sizeof out ? options->size : sizeof out);
     out.size = sizeof out;
     return 0;

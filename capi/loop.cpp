@@ -86,7 +86,7 @@ namespace {
 int check_batch(const csploop_batch *batch) {
     if (!batch)
         return 0;
-    if (batch->size != sizeof(csploop_batch) || (batch->n_submissions && !batch->submissions) ||
+    if (!understood(*batch, sizeof(csploop_batch)) || (batch->n_submissions && !batch->submissions) ||
         (batch->out_slab_size && !batch->out_slab) || (batch->capacity && !batch->records))
         return CSPLOOP_EINVAL;
     return 0;

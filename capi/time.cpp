@@ -33,7 +33,7 @@ int csploop_call_at(csploop_t *loop, csploop_id *out, int64_t when_ns, csploop_f
 }
 
 int csploop_call_at_wall(csploop_t *loop, csploop_id *out, int64_t wall_ns, csploop_fn fn, void *arg) {
-    return on_loop(loop, [&](csploop_t &l) { return l.timers().call_at_wall(out, wall_ns, fn, arg); });
+    return on_loop(loop, [&](csploop_t &l) { return l.call_at_wall(out, wall_ns, fn, arg); });
 }
 
 int csploop_cancel(csploop_t *loop, csploop_id id) {

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
+#include <utility>
 #include <vector>
 
 namespace csploop {
@@ -31,13 +33,16 @@ public:
         const size_t capacity = wanted > Block::small ? Block::large : Block::small;
         return {std::unique_ptr<uint8_t[]>(new uint8_t[capacity]), capacity, 0};
     }
-    void give(Block &&block) {
+    void give(Block &&block) noexcept {
         const bool is_large = block.capacity == Block::large;
         std::vector<Block> &spare = is_large ? spare_large_ : spare_small_;
         if (spare.size() >= (is_large ? most_spare_large : most_spare_small))
             return;
         block.used = 0;
-        spare.push_back(std::move(block));
+        try {
+            spare.push_back(std::move(block));
+        } catch (const std::bad_alloc &) { // then it is not kept
+        }
     }
     void clear() {
         std::vector<Block>().swap(spare_small_);

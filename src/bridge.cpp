@@ -166,13 +166,12 @@ int Bridge::push_blocking(const void *item) {
     std::unique_lock lock(room_mutex_);
     // Announced before the ring is tried again: whoever makes room after that try sees us and notifies.
     waiting_.fetch_add(1, std::memory_order_seq_cst);
-    int code = 0;
-    while (!is_closed() && !ring_.push(item))
+    bool taken = false;
+    while (!is_closed() && !(taken = ring_.push(item)))
         room_.wait(lock);
-    if (is_closed())
-        code = CSPLOOP_ECLOSED;
     waiting_.fetch_sub(1, std::memory_order_relaxed);
-    return code;
+    // Not asked again: what is in is in, also when somebody closes just now.
+    return taken ? 0 : CSPLOOP_ECLOSED;
 }
 
 void Bridge::room_made() {

@@ -43,7 +43,8 @@ public:
     void quiet();
     // The loop closes: what is inside is thrown away, and counted.
     void abandon();
-    // Ends the loop's share: after CLOSED was delivered, or when the loop closes.
+    // Shares of the memory: the loop's ends after CLOSED was delivered, or when the loop closes.
+    void hold() { owners_.fetch_add(1, std::memory_order_relaxed); }
     void release();
     void set_id(csploop_id id) { id_ = id; }
 

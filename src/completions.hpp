@@ -22,10 +22,16 @@ inline Completion completion(uint16_t kind, csploop_id id, csploop_fn fn, void *
 // Where the loop's timers, streams and so on leave what has completed.
 using Completions = std::vector<Completion>;
 
+template <class T>
+[[gnu::noinline]] void grow(std::vector<T> &list, size_t more) {
+    list.reserve(std::max(list.size() + more, 2 * list.capacity()));
+}
+
 // So many can be added then without a lack of memory; grows as adding them one by one would.
-inline void make_room(Completions &list, size_t more) {
-    if (list.capacity() - list.size() < more)
-        list.reserve(std::max(list.size() + more, 2 * list.capacity()));
+template <class T>
+inline void make_room(std::vector<T> &list, size_t more) {
+    if (list.capacity() - list.size() < more) [[unlikely]]
+        grow(list, more);
 }
 
 } // namespace csploop

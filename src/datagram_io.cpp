@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <netinet/in.h>
+#include <new>
 #include <sys/un.h>
 
 namespace csploop {
@@ -77,15 +78,15 @@ void DatagramSet::send_on(DatagramSocket &socket) {
     if (!socket.blocked) {
         socket.pause_ns = 0;
         // The last step is told too (flush tells the others), so that the host's own count stays true.
-        if (!socket.closing)
-            emit(socket, CSPLOOP_KIND_BACKLOG, 0);
+        if (!socket.closing && !socket.lost)
+            emit_backlog(socket);
     } else if (socket.unsent.count() < before) {
         socket.pause_ns = 0;
     } else if (!clock_.simulated()) { // whose time does not pass while we wait
         // Ready, yet nothing could be sent: it would be ready again at once, and keep the loop turning.
         socket.pause_ns = std::min(socket.pause_ns ? 2 * socket.pause_ns : first_pause_ns, longest_pause_ns);
-        socket.pausing = true;
         retries_.push(clock_.now() + socket.pause_ns, socket.id);
+        socket.pausing = true;
         update_watch(socket);
     }
 }
@@ -136,9 +137,13 @@ void DatagramSet::emit_received(DatagramSocket &socket, const sys::IncomingDatag
 void DatagramSet::deliver_held() {
     if (held_.empty())
         return;
-    std::vector<csploop_id> due;
-    due.swap(held_);
-    for (const csploop_id id : due) {
+    size_t most = 0;
+    for (const csploop_id id : held_)
+        if (const DatagramSocket *const socket = find(id))
+            most += socket->held.size();
+    make_room(completions_, most); // all of them or, for lack of memory, none yet
+    size_t kept = 0;
+    for (const csploop_id id : held_) {
         DatagramSocket *const socket = find(id);
         if (!socket)
             continue;
@@ -159,9 +164,26 @@ void DatagramSet::deliver_held() {
         socket->held.erase(socket->held.begin(), socket->held.begin() + static_cast<std::ptrdiff_t>(done));
         if (!socket->held.empty()) {
             socket->held_waiting = true; // the rest comes with the next batch
-            held_.push_back(id);
+            held_[kept++] = id;
         }
     }
+    held_.resize(kept);
+}
+
+void DatagramSet::deliver_owed() {
+    if (!owing_)
+        return;
+    sockets_.for_each([&](csploop_id, std::unique_ptr<DatagramSocket> &socket) {
+        if (!socket->lost)
+            return;
+        make_room(completions_, socket->lost + size_t{1});
+        tell_lost(*socket);
+        if (!socket->closing)
+            emit_backlog(*socket); // it has shrunk
+        else if (!socket->closed && socket->unsent.empty())
+            finish_close(*socket);
+    });
+    owing_ = false;
 }
 
 void DatagramSet::flush_dirty() {
@@ -178,7 +200,39 @@ void DatagramSet::flush(DatagramSocket &socket) {
     socket.dirty = false;
     if (socket.closed)
         return;
+    try {
+        send(socket);
+    } catch (const std::bad_alloc &) { // what is staged cannot stay where it is
+        lose_unsent(socket, CSPLOOP_ENOMEM);
+        update_watch(socket);
+    }
+}
+
+// Telling the host may have to wait for memory, too.
+void DatagramSet::lose_unsent(DatagramSocket &socket, int code) {
+    socket.lost += static_cast<uint32_t>(socket.unsent.count());
+    socket.lost_code = code;
+    socket.unsent.clear();
+    socket.blocked = false;
+    owing_ = true;
+}
+
+void DatagramSet::emit_backlog(const DatagramSocket &socket) {
+    emit(socket, CSPLOOP_KIND_BACKLOG, static_cast<int64_t>(socket.unsent.bytes()),
+         static_cast<uint32_t>(socket.unsent.count()));
+}
+
+void DatagramSet::tell_lost(DatagramSocket &socket) {
+    for (; socket.lost > 0; --socket.lost)
+        emit(socket, CSPLOOP_KIND_DATAGRAM_ERROR, socket.lost_code);
+}
+
+// Lacks memory only where nothing is half done: a datagram is in the queue or has been told of.
+void DatagramSet::send(DatagramSocket &socket) {
+    const size_t most_records = 3 + socket.lost; // of a round of the loop and of what comes behind it
+    make_room(completions_, most_records);
     for (int done = 0; !socket.unsent.empty() && !socket.blocked;) {
+        make_room(completions_, most_records);
         sys::OutgoingDatagram datagrams[sys::most_datagrams_per_call];
         const int wanted = socket.unsent.gather(datagrams, sys::most_datagrams_per_call);
         const auto [count, error] = sys::send_datagrams(socket.fd, datagrams, wanted);
@@ -195,14 +249,11 @@ void DatagramSet::flush(DatagramSocket &socket) {
     if (socket.blocked) {
         socket.unsent.own_staged();
         if (!socket.closing)
-            emit(socket, CSPLOOP_KIND_BACKLOG, static_cast<int64_t>(socket.unsent.bytes()),
-                 static_cast<uint32_t>(socket.unsent.count()));
+            emit_backlog(socket);
     }
     if (const int code = update_watch(socket)) {
-        // Nothing will tell when the socket takes more.
-        socket.blocked = false;
-        socket.unsent.clear();
-        emit(socket, CSPLOOP_KIND_DATAGRAM_ERROR, code);
+        lose_unsent(socket, code); // nothing will tell when the socket takes more
+        return;
     }
     if (socket.closing && socket.unsent.empty())
         finish_close(socket);

@@ -138,6 +138,7 @@ int DatagramSet::read_start(csploop_id id) {
         return CSPLOOP_EBADID;
     if (socket->reading)
         return 0;
+    make_room(held_, 1);
     socket->reading = true;
     if (const int code = update_watch(*socket)) {
         socket->reading = false;
@@ -158,14 +159,12 @@ int DatagramSet::read_stop(csploop_id id) {
     return update_watch(*socket);
 }
 
-int DatagramSet::after_send(DatagramSocket &socket) {
-    if (socket.blocked)
-        return 0;
-    if (!socket.dirty) {
-        dirty_.push_back(socket.id);
-        socket.dirty = true;
-    }
-    return 0;
+// Comes before what is to be sent: an error then leaves nothing behind.
+void DatagramSet::mark_dirty(DatagramSocket &socket) {
+    if (socket.dirty || socket.blocked)
+        return;
+    dirty_.push_back(socket.id);
+    socket.dirty = true;
 }
 
 int DatagramSet::send_copied(csploop_id id, const void *address, size_t address_length, const void *data,
@@ -179,9 +178,9 @@ int DatagramSet::send_copied(csploop_id id, const void *address, size_t address_
         return CSPLOOP_EBADID;
     if (socket->closing)
         return CSPLOOP_EPIPE;
+    mark_dirty(*socket);
     socket->unsent.copy(static_cast<const uint8_t *>(address), static_cast<uint32_t>(address_length),
                         static_cast<const uint8_t *>(data), length);
-    after_send(*socket);
     if (socket->dirty && socket->unsent.bytes() > socket->high_water)
         flush(*socket);
     return 0;
@@ -195,11 +194,12 @@ int DatagramSet::send_staged(csploop_id id, const uint8_t *address, uint32_t add
         return CSPLOOP_EBADID;
     if (socket->closing)
         return CSPLOOP_EPIPE;
+    mark_dirty(*socket);
     if (socket->blocked)
         socket->unsent.copy(address, address_length, address + address_length, length);
     else
         socket->unsent.stage(address, address_length, length);
-    return after_send(*socket);
+    return 0;
 }
 
 int64_t DatagramSet::flush_now(csploop_id id) {
@@ -222,6 +222,7 @@ int DatagramSet::close(csploop_id id, uint32_t flags) {
     // What was sent before goes out first, as far as the kernel takes it at once.
     if (flags == CSPLOOP_CLOSE_ABORT && socket->dirty)
         flush(*socket);
+    make_room(completions_, socket->lost + size_t{2});
     socket->closing = true;
     socket->reading = false;
     socket->held.clear();
@@ -243,6 +244,7 @@ void DatagramSet::finish_close(DatagramSocket &socket) {
     socket.closed = true;
     socket.blocked = false;
     release_fd(socket);
+    tell_lost(socket);
     emit(socket, CSPLOOP_KIND_CLOSED, keep ? fd : -1);
 }
 

@@ -40,6 +40,8 @@ struct DatagramSocket {
     bool dirty : 1 = false;        // in the list of sockets with unsent datagrams
     bool held_waiting : 1 = false; // in the list of those whose held datagrams are due
 
+    uint32_t lost = 0; // datagrams that could not be kept, and whose records are owed
+    int lost_code = 0;
     int64_t pause_ns = 0; // the last one before a retry; 0: the descriptor can be believed
     SendQueue unsent;
     // What came after the host stopped reading, in the middle of a turn.
@@ -73,14 +75,17 @@ public:
 
     // -- what the turn asks (datagram_io.cpp) -----------------------------------------
     void deliver_held();
+    // Tells of datagrams that were lost when there was no memory even for that.
+    void deliver_owed();
     void on_ready(csploop_id id, uint32_t events);
+    // Nothing stays staged. Datagrams for which memory lacks are lost, with ENOMEM; the others go on.
     void flush_dirty();
     // A socket that is ready to send, but not to where the next datagram goes (Unix, unconnected), is tried again
     // after a pause, in the loop's time; INT64_MAX: none is.
     int64_t next_retry() const { return retries_.empty() ? INT64_MAX : retries_.top().deadline; }
     void retry_due();
     bool has_unsent() const { return !dirty_.empty(); }
-    bool has_held() const { return !held_.empty(); }
+    bool has_held() const { return !held_.empty() || owing_; }
     size_t dirty_count() const { return dirty_.size(); }
 
     // -- delivery (datagram_set.cpp) --------------------------------------------------
@@ -98,8 +103,12 @@ private:
     int watch(DatagramSocket &socket, uint32_t events);
     int update_watch(DatagramSocket &socket);
     void release_fd(DatagramSocket &socket);
-    int after_send(DatagramSocket &socket);
+    void mark_dirty(DatagramSocket &socket);
     void flush(DatagramSocket &socket);
+    void send(DatagramSocket &socket);
+    void lose_unsent(DatagramSocket &socket, int code);
+    void tell_lost(DatagramSocket &socket);
+    void emit_backlog(const DatagramSocket &socket);
     void send_on(DatagramSocket &socket);
     void finish_close(DatagramSocket &socket);
     void receive(DatagramSocket &socket);
@@ -115,6 +124,7 @@ private:
     std::vector<csploop_id> flushing_; // dirty_'s spare
     std::vector<csploop_id> held_;
     TimerHeap retries_;
+    bool owing_ = false; // a socket has lost datagrams that are to be told
 };
 
 } // namespace csploop

@@ -90,6 +90,7 @@ int Loop::close() {
     Completions().swap(completions_);
     Completions().swap(current_);
     Completions().swap(waiting_);
+    Completions().swap(refused_);
     current_head_ = waiting_head_ = 0;
     std::vector<Post>().swap(taken_posts_);
     attach_count_ = 0;
@@ -98,6 +99,7 @@ int Loop::close() {
 }
 
 int Loop::add_bridge(Bridge &bridge) {
+    make_room(active_bridges_, bridges_.live() + 1 - active_bridges_.size()); // so that a turn can list them all
     const csploop_id id = bridges_.insert(&bridge);
     if (!id)
         return CSPLOOP_ENOMEM;
@@ -114,39 +116,14 @@ void Loop::abandon_bridges() {
     });
     bridges_.clear();
     std::vector<Bridge *>().swap(active_bridges_);
-    signaled_bridges_.store(nullptr, std::memory_order_relaxed);
-}
-
-void Loop::bridge_signaled(Bridge &bridge) {
-    // A drain between two turns allows a second signal while the first is still on the list.
-    if (bridge.on_list.exchange(true, std::memory_order_seq_cst)) {
-        wake();
-        return;
-    }
-    Bridge *head = signaled_bridges_.load(std::memory_order_relaxed);
-    do {
-        bridge.next_signaled.store(head, std::memory_order_relaxed);
-    } while (
-        !signaled_bridges_.compare_exchange_weak(head, &bridge, std::memory_order_release, std::memory_order_relaxed));
-    wake();
-}
-
-int Loop::post(csploop_fn fn, void *arg) {
-    {
-        const std::lock_guard lock(posts_mutex_);
-        if (closed())
-            return CSPLOOP_ECLOSED;
-        posts_.push_back({fn, arg});
-        has_posts_.store(true, std::memory_order_release);
-    }
-    wake();
-    return 0;
+    drop_signaled_bridges();
 }
 
 size_t Loop::heap_bytes() {
     const std::lock_guard lock(posts_mutex_); // other threads may be posting
     return sizeof(csploop_loop) + poller_->heap_bytes() +
-           (completions_.capacity() + current_.capacity() + waiting_.capacity()) * sizeof(Completion) +
+           (completions_.capacity() + current_.capacity() + waiting_.capacity() + refused_.capacity()) *
+               sizeof(Completion) +
            timers_.heap_bytes() + watchers_.heap_bytes() + streams_.heap_bytes() +
            (datagrams_ ? datagrams_->heap_bytes() : 0) + fds_.heap_bytes() + bridges_.heap_bytes() +
            active_bridges_.capacity() * sizeof(Bridge *) + (posts_.capacity() + taken_posts_.capacity()) * sizeof(Post);

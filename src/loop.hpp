@@ -48,7 +48,7 @@ public:
     bool usable_from_this_thread() const; // attached here or nowhere
     bool in_turn() const { return in_turn_; }
 
-    // -- turning (turn.cpp)
+    // -- turning (turn.cpp; submissions.cpp, dispatch.cpp)
     int run(int mode);
     int turn(csploop_batch *batch, int64_t timeout_ns);
     int submit(csploop_batch *batch);
@@ -57,6 +57,12 @@ public:
     bool stop() noexcept {
         stop_.store(true, std::memory_order_seq_cst);
         return wake();
+    }
+
+    // -- timers of the wall clock, which need more than the timer
+    int call_at_wall(csploop_id *out, int64_t wall_ns, csploop_fn fn, void *arg) {
+        const int code = prepare_wall_alarm();
+        return code ? code : timers_.call_at_wall(out, wall_ns, fn, arg);
     }
 
     // -- parts
@@ -75,7 +81,7 @@ public:
     }
     WatcherSet &watchers() { return watchers_; }
 
-    // -- any thread
+    // -- any thread (other_threads.cpp)
     int post(csploop_fn fn, void *arg);
     void bridge_signaled(Bridge &bridge);
 
@@ -88,7 +94,10 @@ private:
 
     int turn_once(csploop_batch *batch, int64_t timeout_ns);
     void take(csploop_batch &batch);
+    void tell_refused();
     int take_one(const csploop_submission &submission, const csploop_batch &batch);
+    int prepare_wall_alarm() { return clock_.simulated() ? 0 : wall_alarm_.open(*poller_); }
+    int collect(int64_t timeout_ns);
     int wait(int64_t timeout_ns);
     // Of streams and datagram sockets alike.
     void flush_dirty() {
@@ -96,7 +105,13 @@ private:
         if (datagrams_)
             datagrams_->flush_dirty();
     }
-    bool has_held() const { return streams_.has_held() || (datagrams_ && datagrams_->has_held()); }
+    void deliver_owed() {
+        tell_refused();
+        streams_.deliver_owed();
+        if (datagrams_)
+            datagrams_->deliver_owed();
+    }
+    bool has_held() const { return !refused_.empty() || streams_.has_held() || (datagrams_ && datagrams_->has_held()); }
     bool has_unsent() const { return streams_.has_unsent() || (datagrams_ && datagrams_->has_unsent()); }
     // What needs the loop at a certain time: timers, and datagrams that are tried again.
     int64_t next_due() {
@@ -113,11 +128,12 @@ private:
     bool hand_out(const Completion &item, csploop_batch *batch);
     void dispatch(csploop_batch *batch);
     bool waits_for_batch() const { return !waiting_.empty(); }
-    // While records of an earlier turn wait, for a batch or because a lack of memory cut that turn short, nothing is
-    // polled and the slab stays as it is.
-    bool undelivered() const { return waits_for_batch() || current_head_ < current_.size(); }
+    // While records of an earlier turn wait, for a batch or because an error cut that turn short, nothing is polled and
+    // the slab stays as it is.
+    bool undelivered() const { return waits_for_batch() || current_head_ < current_.size() || collecting_; }
     void describe_slab(csploop_batch &batch) const;
     void abandon_bridges();
+    void drop_signaled_bridges();
 
     struct Post {
         csploop_fn fn;
@@ -138,10 +154,12 @@ private:
     Clock clock_;
     FdSet fds_;
     Completions completions_;
+    bool collecting_ = false; // completions_ holds what a turn collects, with reads that lie in the slab
     Completions current_; // completions_'s spare: what this turn hands out, from current_head_ on
     size_t current_head_ = 0;
     Completions waiting_; // records that no batch had room for yet, from waiting_head_ on
     size_t waiting_head_ = 0;
+    Completions refused_; // records of refused submissions, for the moment
     TimerSet timers_;
     WatcherSet watchers_;
     StreamSet streams_;

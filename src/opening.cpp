@@ -101,6 +101,7 @@ int StreamSet::connect(csploop_id *out, const sys::Address &address, const csplo
     entry.connecting = connected == -EINPROGRESS;
     entry.broken = connected != 0 && !entry.connecting;
     csploop_id id = 0;
+    make_room(completions_, 1);
     if (const int code = insert(&id, std::move(stream)))
         return code;
     guard.release();

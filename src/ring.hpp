@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <new>
 
 namespace csploop {
 
@@ -25,7 +26,7 @@ public:
     // capacity: a power of two, at least 2. payload: bytes an item.
     Ring(size_t capacity, size_t payload)
         : mask_(capacity - 1), payload_(payload), sequences_(new std::atomic<size_t>[capacity]),
-          memory_(new std::byte[capacity * payload]) {
+          memory_(new std::byte[product(capacity, payload)]) {
         for (size_t i = 0; i < capacity; ++i)
             sequences_[i].store(i, std::memory_order_relaxed);
     }
@@ -81,6 +82,13 @@ public:
     size_t pushed() const { return tail_.load(std::memory_order_acquire); }
 
 private:
+    // Where size_t is small, the largest bridge is more than there can be.
+    static size_t product(size_t capacity, size_t payload) {
+        if (payload && capacity > SIZE_MAX / payload)
+            throw std::bad_array_new_length();
+        return capacity * payload;
+    }
+
     // How far a cell's sequence is ahead of what it should be.
     std::ptrdiff_t distance(size_t position, size_t wanted, std::memory_order order) const {
         return static_cast<std::ptrdiff_t>(sequences_[position & mask_].load(order) - wanted);

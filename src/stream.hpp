@@ -40,6 +40,7 @@ struct Stream {
     bool shutdown_wanted : 1 = false;
     bool shutdown_done : 1 = false;
     bool held_waiting : 1 = false; // in the list of those whose held data is due
+    bool owes_error : 1 = false;   // it broke for lack of memory, also for the records that tell of it
 
     WriteQueue unsent;
     // What came after the host stopped reading, in the middle of a turn.

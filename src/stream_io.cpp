@@ -19,6 +19,8 @@ void StreamSet::on_ready(csploop_id id, uint32_t events) {
             accept(*stream);
         return;
     }
+    // Here and not later: what is sent or received could not be taken back. For lack of it the event comes again.
+    make_room_for(*stream);
     if (stream->connecting) {
         finish_connect(*stream);
         return;
@@ -47,7 +49,6 @@ void StreamSet::read(Stream &stream) {
         slab_.leave_out(stream.id);
         return;
     }
-    make_room(completions_, 1); // what is received could not be put back
     const int64_t count = sys::receive(stream.fd, stream.is_socket, slab_.next(), share);
     if (count > 0)
         emit_read(stream, static_cast<size_t>(count));
@@ -82,6 +83,7 @@ int64_t StreamSet::read_into(csploop_id id, void *buffer, size_t length) {
     }
     if (stream->eof)
         return 0;
+    make_room_for(*stream);
     const int64_t count = sys::receive(stream->fd, stream->is_socket, buffer, length);
     if (count == 0)
         end_of_file(*stream);
@@ -96,44 +98,8 @@ void StreamSet::end_of_file(Stream &stream) {
     emit(stream, CSPLOOP_KIND_EOF, 0);
 }
 
-void StreamSet::deliver_held() {
-    if (held_.empty())
-        return;
-    std::vector<csploop_id> due;
-    due.swap(held_);
-    for (const csploop_id id : due) {
-        Stream *const stream = find(id);
-        if (!stream)
-            continue;
-        stream->held_waiting = false;
-        if (stream->closing || !stream->reading)
-            continue;
-        size_t length = 0;
-        if (!stream->held_data.empty()) {
-            if (stream->read_mode == CSPLOOP_READ_READY) {
-                emit(*stream, CSPLOOP_KIND_READABLE, 0);
-                length = 1;
-            } else {
-                length = std::min(slab_.share(), stream->held_data.size());
-                if (length) {
-                    std::memcpy(slab_.next(), stream->held_data.data(), length);
-                    emit_read(*stream, length);
-                    stream->held_data.erase(stream->held_data.begin(),
-                                            stream->held_data.begin() + static_cast<std::ptrdiff_t>(length));
-                }
-            }
-        }
-        if (stream->held_data.empty() && length == 0 && stream->held_end) {
-            emit(*stream, stream->held_end, 0);
-            stream->held_end = 0;
-        } else if (!stream->held_data.empty() || stream->held_end) {
-            stream->held_waiting = true; // the rest comes with the next batch
-            held_.push_back(id);
-        }
-    }
-}
-
 void StreamSet::finish_connect(Stream &stream) {
+    make_room(dirty_, 1);
     const int code = sys::socket_error(stream.fd);
     if (code == -EINPROGRESS || code == -EAGAIN)
         return;
@@ -198,12 +164,26 @@ void StreamSet::flush_dirty() {
     for (const csploop_id id : flushing_) {
         Stream *const stream = find(id);
         if (stream && stream->dirty)
-            flush(*stream);
+            flush_for_sure(*stream);
     }
     flushing_.clear();
 }
 
+void StreamSet::flush_for_sure(Stream &stream) {
+    try {
+        flush(stream);
+    } catch (const std::bad_alloc &) {
+        // Nothing was sent. What is staged cannot stay where it is, so the stream breaks as if the network had broken
+        // it; telling the host has to wait for memory, too.
+        stream.dirty = stream.blocked = false;
+        stream.broken = stream.owes_error = owing_ = true;
+        watch(stream, 0);
+    }
+}
+
+// Lacks memory only before it has done anything.
 void StreamSet::flush(Stream &stream) {
+    make_room_for(stream);
     stream.dirty = false;
     if (stream.closed || stream.broken)
         return;
@@ -231,7 +211,12 @@ void StreamSet::flush(Stream &stream) {
         }
     }
     if (stream.blocked) {
-        stream.unsent.own_staged(pool_);
+        try {
+            stream.unsent.own_staged(pool_);
+        } catch (const std::bad_alloc &) { // some of it is sent already, so there is no way back
+            fail(stream, CSPLOOP_ENOMEM);
+            return;
+        }
         if (!stream.closing)
             emit(stream, CSPLOOP_KIND_BACKLOG, static_cast<int64_t>(stream.unsent.bytes()));
     } else if (stream.shutdown_wanted && !stream.shutdown_done) {
@@ -257,8 +242,12 @@ void StreamSet::fail(Stream &stream, int code) {
         return;
     stream.broken = true;
     stream.blocked = false;
-    stream.unsent.drop(code, stream.id, pool_, completions_);
     watch(stream, 0);
+    tell_failure(stream, code);
+}
+
+void StreamSet::tell_failure(Stream &stream, int code) {
+    stream.unsent.drop(code, stream.id, pool_, completions_);
     stream.drain_failed = stream.closing;
     emit(stream, CSPLOOP_KIND_ERROR, code);
     if (stream.closing)

@@ -19,11 +19,6 @@ bool bad_range(const void *data, size_t length) {
 StreamSet::StreamSet(Poller &poller, FdSet &fds, Completions &completions, size_t slab_bytes)
     : poller_(poller), fds_(fds), completions_(completions), slab_(slab_bytes) {}
 
-Stream *StreamSet::find(csploop_id id) {
-    auto *const entry = streams_.find(id);
-    return entry ? entry->get() : nullptr;
-}
-
 void StreamSet::emit(const Stream &stream, uint16_t kind, int64_t result, uint32_t offset) {
     completions_.push_back(completion(kind, stream.id, stream.fn, stream.arg, result, offset));
 }
@@ -109,6 +104,7 @@ int StreamSet::read_start(csploop_id id, uint32_t mode) {
     stream->read_mode = static_cast<uint8_t>(mode);
     if (stream->reading)
         return 0;
+    make_room(held_, 1);
     stream->reading = true;
     if (const int code = update_watch(*stream)) {
         stream->reading = false;
@@ -143,17 +139,12 @@ int StreamSet::check_writable(Stream *stream) const {
     return 0;
 }
 
+// Comes before what is to be sent: an error then leaves nothing behind.
 void StreamSet::mark_dirty(Stream &stream) {
-    if (stream.dirty)
+    if (stream.dirty || !sendable(stream))
         return;
     dirty_.push_back(stream.id);
     stream.dirty = true;
-}
-
-int StreamSet::after_write(Stream &stream) {
-    if (!stream.blocked && !stream.connecting)
-        mark_dirty(stream);
-    return 0;
 }
 
 int StreamSet::write_copied(csploop_id id, const void *data, size_t length) {
@@ -165,15 +156,16 @@ int StreamSet::write_copied(csploop_id id, const void *data, size_t length) {
     if (length == 0)
         return 0;
     const auto *const bytes = static_cast<const uint8_t *>(data);
-    const bool sendable = !stream->blocked && !stream->connecting;
-    if (sendable && stream->unsent.bytes() + length > stream->high_water) {
+    if (sendable(*stream) && stream->unsent.bytes() + length > stream->high_water) {
         // So much goes out at once, from where it lies; only what the kernel does not take is copied.
+        make_room_for(*stream);
         stream->unsent.stage(bytes, length);
         flush(*stream);
         return 0;
     }
+    mark_dirty(*stream);
     stream->unsent.copy(bytes, length, pool_);
-    return after_write(*stream);
+    return 0;
 }
 
 int StreamSet::write_staged(csploop_id id, const void *data, size_t length) {
@@ -182,11 +174,12 @@ int StreamSet::write_staged(csploop_id id, const void *data, size_t length) {
         return code;
     if (length == 0)
         return 0;
-    if (stream->blocked || stream->connecting)
-        stream->unsent.copy(static_cast<const uint8_t *>(data), length, pool_);
-    else
+    mark_dirty(*stream);
+    if (sendable(*stream))
         stream->unsent.stage(static_cast<const uint8_t *>(data), length);
-    return after_write(*stream);
+    else
+        stream->unsent.copy(static_cast<const uint8_t *>(data), length, pool_);
+    return 0;
 }
 
 int StreamSet::write_reference(csploop_id id, const void *data, size_t length, csploop_fn fn, uint64_t token) {
@@ -195,8 +188,8 @@ int StreamSet::write_reference(csploop_id id, const void *data, size_t length, c
     Stream *const stream = find(id);
     if (const int code = check_writable(stream))
         return code;
+    mark_dirty(*stream);
     stream->unsent.reference(static_cast<const uint8_t *>(data), length, fn, token);
-    after_write(*stream);
     return 0;
 }
 
@@ -206,7 +199,7 @@ int64_t StreamSet::flush_now(csploop_id id) {
         return CSPLOOP_EBADID;
     if (stream->listener)
         return CSPLOOP_EINVAL;
-    if (!stream->blocked && !stream->connecting && !stream->broken && !stream->closed)
+    if (sendable(*stream) && !stream->broken && !stream->closed)
         flush(*stream);
     return static_cast<int64_t>(stream->unsent.bytes());
 }
@@ -215,8 +208,9 @@ int StreamSet::shutdown(csploop_id id) {
     Stream *const stream = find(id);
     if (const int code = check_writable(stream))
         return code;
+    mark_dirty(*stream);
     stream->shutdown_wanted = true;
-    return after_write(*stream);
+    return 0;
 }
 
 int StreamSet::close(csploop_id id, uint32_t flags) {
@@ -227,11 +221,13 @@ int StreamSet::close(csploop_id id, uint32_t flags) {
         return CSPLOOP_EINVAL;
     if (stream->closed || (stream->closing && flags == CSPLOOP_CLOSE_DRAIN))
         return CSPLOOP_EALREADY;
+    make_room_for(*stream);
     // What was written before goes out first, as far as the kernel takes it at once.
     if (flags == CSPLOOP_CLOSE_ABORT && stream->dirty)
         flush(*stream);
     stream->closing = true;
     stream->reading = false;
+    stream->owes_error = false;
     std::vector<uint8_t>().swap(stream->held_data);
     stream->held_end = 0;
     if (flags == CSPLOOP_CLOSE_RESET)
@@ -267,68 +263,6 @@ void StreamSet::release_fd(Stream &stream) {
     if (fds_.release(stream.fd, stream.id) && (!stream.keep_fd || !stream.announced))
         sys::close(stream.fd);
     stream.fd = -1;
-}
-
-// A client that was accepted for a listener that is closing, or gone, goes unseen.
-void StreamSet::drop_accepted(const csploop_record &record) {
-    if (record.kind != CSPLOOP_KIND_ACCEPT || record.result <= 0)
-        return;
-    const auto client = static_cast<csploop_id>(record.result);
-    if (Stream *const accepted = find(client)) {
-        release_fd(*accepted);
-        streams_.erase(client);
-    }
-}
-
-bool StreamSet::deliverable(Completion &item) {
-    Stream *const stream = find(item.record.id);
-    if (!stream) {
-        drop_accepted(item.record);
-        return false;
-    }
-    const uint16_t kind = item.record.kind;
-    if (kind != CSPLOOP_KIND_WRITTEN) {
-        // The handler may be another than when this completed, and what the old one used may be gone.
-        item.fn = stream->fn;
-        item.record.token = reinterpret_cast<uint64_t>(stream->arg);
-    }
-    if (kind == CSPLOOP_KIND_WRITTEN || kind == CSPLOOP_KIND_CLOSED)
-        return true;
-    if (stream->closing) {
-        if (kind == CSPLOOP_KIND_ERROR && stream->drain_failed)
-            return true; // bytes that close had promised to send are lost
-        drop_accepted(item.record);
-        return false;
-    }
-    if (stream->reading || stream->listener)
-        return true;
-    switch (kind) {
-    case CSPLOOP_KIND_READ: {
-        // In front: what is held already came after it.
-        const uint8_t *const data = slab_.data() + item.record.offset;
-        stream->held_data.insert(stream->held_data.begin(), data, data + item.record.result);
-        return false;
-    }
-    case CSPLOOP_KIND_EOF:
-        stream->held_end = CSPLOOP_KIND_EOF;
-        return false;
-    case CSPLOOP_KIND_READABLE: // the kernel will say so again
-        return false;
-    default:
-        return true;
-    }
-}
-
-void StreamSet::delivered(const csploop_record &record) {
-    if (record.kind == CSPLOOP_KIND_CLOSED) {
-        if (Stream *const stream = find(record.id)) {
-            release_fd(*stream);
-            streams_.erase(record.id);
-        }
-    } else if (record.kind == CSPLOOP_KIND_ACCEPT && record.result > 0) {
-        if (Stream *const stream = find(static_cast<csploop_id>(record.result)))
-            stream->announced = true;
-    }
 }
 
 void StreamSet::close_all() {

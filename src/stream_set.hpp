@@ -36,7 +36,10 @@ public:
     int adopt(csploop_id *out, int fd, const csploop_stream_options &options, csploop_fn fn, void *arg);
 
     // -- what the host asks (stream_set.cpp) -----------------------------------------
-    Stream *find(csploop_id id);
+    Stream *find(csploop_id id) {
+        auto *const entry = streams_.find(id);
+        return entry ? entry->get() : nullptr;
+    }
     int set_handler(csploop_id id, csploop_fn fn, void *arg);
     int accepting(csploop_id id, bool on);
     int read_start(csploop_id id, uint32_t mode);
@@ -54,14 +57,18 @@ public:
         slab_.reset();
         ++turn_;
     }
-    void deliver_held();
     void on_ready(csploop_id id, uint32_t events);
+    // Nothing stays staged. A stream for which memory lacks breaks, with ENOMEM; the others go on.
     void flush_dirty();
     bool has_unsent() const { return !dirty_.empty(); }
-    bool has_held() const { return !held_.empty(); }
+    bool has_held() const { return !held_.empty() || owing_; }
     size_t dirty_count() const { return dirty_.size(); }
 
-    // -- delivery (stream_set.cpp) --------------------------------------------------------
+    // -- delivery (stream_delivery.cpp) ---------------------------------------------------
+    // What was held back and may go out now.
+    void deliver_held();
+    // Tells of streams that broke when there was no memory even for that.
+    void deliver_owed();
     // Whether this record may still reach the host; if not, it has been dealt with.
     // It goes to whom the stream is with now.
     bool deliverable(Completion &item);
@@ -78,6 +85,8 @@ private:
     static constexpr size_t most_per_flush = 4 << 20; // so that one fast reader cannot hold the loop
     static constexpr int most_parts = 64;
 
+    // Whatever one call does to this stream, its records fit then. Comes before the first thing that cannot be undone.
+    void make_room_for(const Stream &stream) { make_room(completions_, stream.unsent.references() + 4); }
     void emit(const Stream &stream, uint16_t kind, int64_t result, uint32_t offset = 0);
     int insert(csploop_id *out, std::unique_ptr<Stream> stream);
     int watch(Stream &stream, uint32_t events);
@@ -85,9 +94,11 @@ private:
     void release_fd(Stream &stream);
     void mark_dirty(Stream &stream);
     int check_writable(Stream *stream) const;
-    int after_write(Stream &stream);
+    bool sendable(const Stream &stream) const { return !stream.blocked && !stream.connecting; }
     void flush(Stream &stream);
+    void flush_for_sure(Stream &stream);
     void fail(Stream &stream, int code);
+    void tell_failure(Stream &stream, int code);
     void finish_close(Stream &stream);
     void finish_connect(Stream &stream);
     void finish_shutdown(Stream &stream);
@@ -107,6 +118,7 @@ private:
     std::vector<csploop_id> dirty_;
     std::vector<csploop_id> flushing_; // dirty_'s spare
     std::vector<csploop_id> held_;
+    bool owing_ = false; // a stream owes its error
 };
 
 } // namespace csploop

@@ -50,6 +50,8 @@ int TimerSet::call_at_wall(csploop_id *out, int64_t deadline, csploop_fn fn, voi
 }
 
 int TimerSet::reserve(csploop_id *out, int count) {
+    if (static_cast<size_t>(count) > id::max_slots - timers_.live())
+        return CSPLOOP_ENOMEM;
     timers_.make_room(static_cast<size_t>(count));
     for (int i = 0; i < count; ++i) {
         if (const int code = insert(&out[i], State::reserved, nullptr, nullptr)) {

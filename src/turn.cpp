@@ -8,7 +8,6 @@
 #include <csploop/error.h>
 
 #include <algorithm>
-#include <functional>
 #include <new>
 
 namespace csploop {
@@ -16,20 +15,10 @@ namespace csploop {
 namespace {
 
 constexpr int most_ready = 256;
-// While callbacks run, unsent bytes wait for company, but not for longer than this.
-constexpr size_t most_dirty = 64;
-constexpr int64_t longest_gathering_ns = 1000000;
-constexpr int callbacks_between_looks = 8;
 
 int64_t saturating_add(int64_t left, int64_t right) {
     int64_t sum;
     return __builtin_add_overflow(left, right, &sum) ? INT64_MAX : sum;
-}
-
-// The border to the host. An exception has no way on from here, through frames of C and a turn half done: it ends the
-// process, and as nothing is unwound, where it was thrown.
-void call_host(csploop_loop *loop, const Completion &item) noexcept {
-    item.fn(loop, &item.record, reinterpret_cast<void *>(item.record.token));
 }
 
 } // namespace
@@ -98,25 +87,11 @@ int Loop::turn_once(csploop_batch *batch, int64_t timeout_ns) {
         batch->n_records = 0;
         take(*batch);
     }
-    if (!undelivered()) {
-        streams_.begin_batch();
-        timers_.collect_soon(completions_);
-        streams_.deliver_held();
-        if (datagrams_)
-            datagrams_->deliver_held();
-    }
-    flush_dirty();
-    if (!undelivered()) {
-        if (const int code = wait(timeout_ns))
-            return code;
-        if (datagrams_ && datagrams_->next_retry() != TimerSet::never)
-            datagrams_->retry_due();
-        if (const int64_t deadline = timers_.next_deadline(); deadline != TimerSet::never)
-            timers_.collect_due(clock_.now(), completions_);
-        if (timers_.next_wall() != TimerSet::never)
-            timers_.collect_wall(clock_.wall(), completions_);
-        collect_posts();
-        collect_bridges();
+    if (undelivered()) {
+        flush_dirty();
+        deliver_owed();
+    } else if (const int code = collect(timeout_ns)) {
+        return code;
     }
     try {
         dispatch(batch);
@@ -131,6 +106,29 @@ int Loop::turn_once(csploop_batch *batch, int64_t timeout_ns) {
     if (batch)
         describe_slab(*batch);
     return batch ? static_cast<int>(batch->n_records) : 0;
+}
+
+// Fills completions_. Cut short by an error, it leaves what it has got to the next turn.
+int Loop::collect(int64_t timeout_ns) {
+    collecting_ = true;
+    streams_.begin_batch();
+    timers_.collect_soon(completions_);
+    streams_.deliver_held();
+    if (datagrams_)
+        datagrams_->deliver_held();
+    flush_dirty();
+    deliver_owed();
+    if (const int code = wait(timeout_ns))
+        return code;
+    if (datagrams_ && datagrams_->next_retry() != TimerSet::never)
+        datagrams_->retry_due();
+    if (const int64_t deadline = timers_.next_deadline(); deadline != TimerSet::never)
+        timers_.collect_due(clock_.now(), completions_);
+    if (timers_.next_wall() != TimerSet::never)
+        timers_.collect_wall(clock_.wall(), completions_);
+    collect_posts();
+    collect_bridges();
+    return 0;
 }
 
 int Loop::submit(csploop_batch *batch) {
@@ -148,73 +146,6 @@ int Loop::submit(csploop_batch *batch) {
 void Loop::describe_slab(csploop_batch &batch) const {
     batch.slab = streams_.slab().data();
     batch.slab_size = streams_.slab().size();
-}
-
-// -- submissions -------------------------------------------------------------------
-
-void Loop::take(csploop_batch &batch) {
-    const uint32_t count = batch.n_submissions;
-    batch.n_submissions = 0;
-    for (uint32_t i = 0; i < count; ++i) {
-        const csploop_submission &submission = batch.submissions[i];
-        const int code = take_one(submission, batch);
-        if (code == 0)
-            continue;
-        completions_.push_back(completion(CSPLOOP_KIND_REJECTED, submission.id, nullptr,
-                                          reinterpret_cast<void *>(submission.token), code, 0,
-                                          static_cast<uint16_t>(submission.op)));
-    }
-}
-
-int Loop::take_one(const csploop_submission &submission, const csploop_batch &batch) {
-    const csploop_id id = submission.id;
-    switch (submission.op) {
-    case CSPLOOP_OP_TIMER_ADD:
-    case CSPLOOP_OP_WALL_TIMER_ADD:
-        return timers_.arm_reserved(id, static_cast<int64_t>(submission.data), submission.token,
-                                    submission.op == CSPLOOP_OP_WALL_TIMER_ADD);
-    case CSPLOOP_OP_TIMER_CANCEL: {
-        const int code = timers_.cancel(id);
-        return code == CSPLOOP_EINVAL ? code : 0; // too late is no error
-    }
-    case CSPLOOP_OP_WRITE:
-        if (submission.length > batch.out_slab_size || submission.data > batch.out_slab_size - submission.length)
-            return CSPLOOP_EINVAL;
-        return streams_.write_staged(id, static_cast<const uint8_t *>(batch.out_slab) + submission.data,
-                                     submission.length);
-    case CSPLOOP_OP_WRITE_REF: {
-        const int code = streams_.write_reference(id, reinterpret_cast<const void *>(submission.data),
-                                                  submission.length, nullptr, submission.token);
-        if (code == 0)
-            return 0;
-        // By-reference writes end with WRITTEN, the refused ones too.
-        completions_.push_back(
-            completion(CSPLOOP_KIND_WRITTEN, id, nullptr, reinterpret_cast<void *>(submission.token), code));
-        return 0;
-    }
-    case CSPLOOP_OP_READ_START:
-        if (id::kind(id) == IdKind::datagram)
-            return datagrams().read_start(id);
-        return streams_.read_start(id, submission.flags);
-    case CSPLOOP_OP_READ_STOP:
-        return id::kind(id) == IdKind::datagram ? datagrams().read_stop(id) : streams_.read_stop(id);
-    case CSPLOOP_OP_SHUTDOWN:
-        return streams_.shutdown(id);
-    case CSPLOOP_OP_CLOSE:
-        if (id::kind(id) == IdKind::datagram)
-            return datagrams().close(id, submission.flags);
-        return streams_.close(id, submission.flags);
-    case CSPLOOP_OP_SEND: {
-        const uint64_t length = uint64_t{submission.flags} + submission.length;
-        if (submission.length > batch.out_slab_size || length > batch.out_slab_size ||
-            submission.data > batch.out_slab_size - length)
-            return CSPLOOP_EINVAL;
-        return datagrams().send_staged(id, static_cast<const uint8_t *>(batch.out_slab) + submission.data,
-                                       submission.flags, submission.length);
-    }
-    default:
-        return CSPLOOP_EINVAL;
-    }
 }
 
 // -- waiting -------------------------------------------------------------------------
@@ -258,23 +189,30 @@ int Loop::wait(int64_t timeout_ns) {
         std::rotate(events,
                     std::find_if(events, events + count, [&](const Ready &ready) { return ready.tag == unserved; }),
                     events + count);
+    bool lacking = false;
     for (int i = 0; i < count; ++i) {
         const uint64_t tag = events[i].tag;
-        switch (id::kind(tag)) {
-        case IdKind::stream:
-            streams_.on_ready(tag, events[i].events);
-            break;
-        case IdKind::datagram:
-            datagrams().on_ready(tag, events[i].events);
-            break;
-        case IdKind::watcher:
-            watchers_.on_ready(tag, events[i].events);
-            break;
-        default:
-            if (tag == Poller::tag_wall)
-                wall_alarm_.rang();
+        try {
+            switch (id::kind(tag)) {
+            case IdKind::stream:
+                streams_.on_ready(tag, events[i].events);
+                break;
+            case IdKind::datagram:
+                datagrams().on_ready(tag, events[i].events);
+                break;
+            case IdKind::watcher:
+                watchers_.on_ready(tag, events[i].events);
+                break;
+            default:
+                if (tag == Poller::tag_wall)
+                    wall_alarm_.rang();
+            }
+        } catch (const std::bad_alloc &) { // it will be ready again; the others need not wait
+            lacking = true;
         }
     }
+    if (lacking && completions_.empty())
+        throw std::bad_alloc();
     return 0;
 }
 
@@ -305,174 +243,6 @@ int Loop::next_deadline(int64_t *out) {
     }
     *out = std::max<int64_t>(deadline, 0);
     return 0;
-}
-
-// -- what other threads left ---------------------------------------------------------------
-
-void Loop::collect_posts() {
-    if (!has_posts_.load(std::memory_order_acquire))
-        return;
-    {
-        const std::lock_guard lock(posts_mutex_);
-        make_room(completions_, posts_.size()); // all of them or, for lack of memory, none yet
-        taken_posts_.swap(posts_);
-        has_posts_.store(false, std::memory_order_relaxed);
-    }
-    for (const Post &post : taken_posts_)
-        completions_.push_back(completion(CSPLOOP_KIND_POST, 0, post.fn, post.arg, 0));
-    taken_posts_.clear();
-}
-
-bool Loop::bridges_waiting() const {
-    return signaled_bridges_.load(std::memory_order_acquire) ||
-           std::any_of(active_bridges_.begin(), active_bridges_.end(), std::mem_fn(&Bridge::has_news));
-}
-
-void Loop::collect_bridges() {
-    // The list is last in, first out; bridges are told in the order of their signals.
-    Bridge *signaled = signaled_bridges_.exchange(nullptr, std::memory_order_acq_rel);
-    const auto first_new = static_cast<std::ptrdiff_t>(active_bridges_.size());
-    while (signaled) {
-        Bridge *const next = signaled->next_signaled.load(std::memory_order_relaxed);
-        signaled->on_list.exchange(false, std::memory_order_seq_cst); // before the look at what it holds
-        if (!signaled->listed) {
-            signaled->listed = true;
-            active_bridges_.push_back(signaled);
-        }
-        signaled = next;
-    }
-    std::reverse(active_bridges_.begin() + first_new, active_bridges_.end());
-    size_t kept = 0;
-    for (Bridge *const bridge : active_bridges_) {
-        if (bridge->is_orphaned())
-            bridge->abandon();
-        const size_t queued = bridge->queued();
-        if (queued > 0) {
-            completions_.push_back(
-                completion(CSPLOOP_KIND_BRIDGE, bridge->id(), bridge->fn, bridge->arg, static_cast<int64_t>(queued)));
-        } else if (bridge->is_closed() && !bridge->closed_told) {
-            bridge->closed_told = true;
-            completions_.push_back(completion(CSPLOOP_KIND_CLOSED, bridge->id(), bridge->fn, bridge->arg, -1));
-        }
-        if (queued > 0) {
-            active_bridges_[kept++] = bridge;
-            continue;
-        }
-        bridge->listed = false;
-        // A drain may overtake the signal of what it takes, and nobody drains again to clear that signal.
-        bridge->quiet();
-    }
-    active_bridges_.resize(kept);
-}
-
-// -- handing out ------------------------------------------------------------------------------
-
-bool Loop::deliverable(Completion &item) {
-    switch (id::kind(item.record.id)) {
-    case IdKind::timer:
-        return item.record.kind == CSPLOOP_KIND_REJECTED || timers_.deliverable(item.record.id);
-    case IdKind::stream:
-        return item.record.kind == CSPLOOP_KIND_REJECTED || item.record.kind == CSPLOOP_KIND_WRITTEN ||
-               streams_.deliverable(item);
-    case IdKind::datagram:
-        return item.record.kind == CSPLOOP_KIND_REJECTED || datagrams().deliverable(item);
-    case IdKind::watcher:
-        return item.record.kind == CSPLOOP_KIND_REJECTED || watchers_.live(item.record.id);
-    default:
-        return true;
-    }
-}
-
-void Loop::delivered(const Completion &item, bool in_batch) {
-    if (item.record.kind == CSPLOOP_KIND_REJECTED)
-        return;
-    switch (id::kind(item.record.id)) {
-    case IdKind::timer:
-        timers_.delivered(item.record.id, in_batch);
-        break;
-    case IdKind::stream:
-        streams_.delivered(item.record);
-        break;
-    case IdKind::datagram:
-        datagrams().delivered(item.record);
-        break;
-    case IdKind::bridge:
-        if (item.record.kind == CSPLOOP_KIND_CLOSED) {
-            Bridge *const bridge = *bridges_.find(item.record.id);
-            bridges_.erase(item.record.id);
-            bridge->release();
-        }
-        break;
-    default:
-        break;
-    }
-}
-
-bool Loop::hand_out(const Completion &item, csploop_batch *batch) {
-    if (!batch || batch->n_records == batch->capacity)
-        return false;
-    delivered(item, true); // first, because it may lack memory
-    batch->records[batch->n_records++] = item.record;
-    return true;
-}
-
-// False: the callback forked, and this is the child.
-bool Loop::call(const Completion &item) {
-    delivered(item, false);
-    call_host(static_cast<csploop_loop *>(this), item);
-    return !forked();
-}
-
-void Loop::dispatch(csploop_batch *batch) {
-    // What an earlier batch had no room for comes first.
-    while (waiting_head_ < waiting_.size()) {
-        Completion item = waiting_[waiting_head_];
-        const bool lives = deliverable(item);
-        if (lives && !item.fn && !hand_out(item, batch))
-            break;
-        ++waiting_head_;
-        if (lives && item.fn && !call(item)) // its stream has got a callback meanwhile
-            return;
-    }
-    if (waiting_head_ == waiting_.size()) {
-        waiting_.clear();
-        waiting_head_ = 0;
-    }
-    // Callbacks add to completions_; what they add belongs to the next turn. So does all of it when there is something
-    // left of a turn that was cut short.
-    if (current_head_ == current_.size())
-        current_.swap(completions_);
-    int since_look = 0;
-    int64_t gathering_since = 0;
-    while (current_head_ < current_.size()) {
-        Completion item = current_[current_head_];
-        const bool lives = deliverable(item);
-        if (lives && !item.fn && (waits_for_batch() || !hand_out(item, batch)))
-            waiting_.push_back(item);
-        ++current_head_; // behind all that may lack memory: the next turn goes on from here
-        if (!lives || !item.fn)
-            continue;
-        if (!call(item))
-            break; // the rest, and what is unsent, is the parent's
-        if (!has_unsent()) {
-            gathering_since = 0;
-            continue;
-        }
-        bool flush = dirty_count() >= most_dirty;
-        if (!flush && ++since_look >= callbacks_between_looks) {
-            since_look = 0;
-            const int64_t now = monotonic_now();
-            if (gathering_since == 0)
-                gathering_since = now;
-            flush = now - gathering_since > longest_gathering_ns;
-        }
-        if (flush) {
-            flush_dirty();
-            gathering_since = 0;
-        }
-    }
-    current_.clear();
-    current_head_ = 0;
 }
 
 } // namespace csploop

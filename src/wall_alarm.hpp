@@ -17,6 +17,8 @@ public:
     WallAlarm(const WallAlarm &) = delete;
     WallAlarm &operator=(const WallAlarm &) = delete;
 
+    // What arming needs, so that a lack of it is known before there is something to arm for. Cheap when done before.
+    int open(Poller &poller);
     // Rings at wall_ns, or INT64_MAX for never. Cheap when nothing changed.
     int arm(Poller &poller, int64_t wall_ns);
     // The descriptor was ready: time to look at the clock, and to arm anew.

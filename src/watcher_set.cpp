@@ -2,6 +2,8 @@
 
 #include <csploop/error.h>
 
+#include <new>
+
 namespace csploop {
 
 namespace {
@@ -75,8 +77,16 @@ void WatcherSet::on_ready(csploop_id id, uint32_t events) {
     if (!watcher)
         return;
     const uint32_t wanted = events & watcher->events & both;
-    if (wanted)
-        completions_.push_back(completion(CSPLOOP_KIND_WATCH, id, watcher->fn, watcher->arg, wanted));
+    if (!wanted)
+        return;
+    try {
+        make_room(completions_, 1);
+    } catch (const std::bad_alloc &) {
+        if (watcher->events & CSPLOOP_WATCH_EDGE) // rearmed, so that its edge is told again
+            poller_.modify(watcher->fd, watcher->events, id);
+        throw;
+    }
+    completions_.push_back(completion(CSPLOOP_KIND_WATCH, id, watcher->fn, watcher->arg, wanted));
 }
 
 void WatcherSet::close_all() {

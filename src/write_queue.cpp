@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
+#include <utility>
 
 namespace csploop {
 
@@ -58,6 +60,7 @@ void WriteQueue::fill_last(const uint8_t *data, size_t length) {
 void WriteQueue::reference(const uint8_t *data, size_t length, csploop_fn fn, uint64_t token) {
     parts_.push_back(
         {.data = data, .length = length, .kind = Kind::reference, .fn = fn, .token = token, .total = length});
+    ++references_;
     bytes_ += length;
 }
 
@@ -79,6 +82,7 @@ void WriteQueue::finish(Part &part, int64_t result, csploop_id id, BlockPool &po
         pool.give(std::move(part.block));
         break;
     case Kind::reference:
+        --references_;
         out.push_back(completion(CSPLOOP_KIND_WRITTEN, id, part.fn, reinterpret_cast<void *>(part.token), result));
         break;
     }
@@ -110,21 +114,31 @@ void WriteQueue::own_staged(BlockPool &pool) {
     if (staged_ == 0)
         return;
     // Staged parts that follow one another, or an owned part with room, become one.
-    std::vector<Part> old = std::move(parts_);
-    parts_.clear();
-    parts_.reserve(old.size() - head_);
-    const size_t head = head_;
-    head_ = 0;
+    size_t most_parts = 0; // that it can come to, so that nothing below but a block can lack memory
+    for (size_t index = head_; index < parts_.size(); ++index)
+        most_parts += parts_[index].kind == Kind::staged ? parts_[index].length / Block::large + 3 : 1;
+    std::vector<Part> old;
+    old.reserve(most_parts);
+    old.swap(parts_);
+    size_t index = std::exchange(head_, 0);
     bytes_ = 0;
-    staged_ = 0;
-    for (size_t index = head; index < old.size(); ++index) {
-        Part &part = old[index];
-        if (part.kind == Kind::staged) {
-            copy(part.data, part.length, pool);
-        } else {
-            bytes_ += part.length;
-            parts_.push_back(std::move(part));
+    const auto keep = [&](Part &part) {
+        bytes_ += part.length;
+        parts_.push_back(std::move(part));
+    };
+    try {
+        for (; index < old.size(); ++index) {
+            if (old[index].kind == Kind::staged) {
+                copy(old[index].data, old[index].length, pool);
+                --staged_;
+            } else {
+                keep(old[index]);
+            }
         }
+    } catch (const std::bad_alloc &) {
+        for (; index < old.size(); ++index)
+            keep(old[index]);
+        throw;
     }
 }
 

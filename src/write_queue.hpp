@@ -21,6 +21,8 @@ class WriteQueue {
 public:
     bool empty() const { return head_ == parts_.size(); }
     size_t bytes() const { return bytes_; }
+    // By-reference parts that have not ended: so many completions are owed.
+    size_t references() const { return references_; }
 
     void stage(const uint8_t *data, size_t length);
     void copy(const uint8_t *data, size_t length, BlockPool &pool);
@@ -28,11 +30,12 @@ public:
 
     // Fills `out` with up to `most` parts; returns how many.
     int gather(iovec *out, int most) const;
-    // The kernel took `length` bytes: by-reference parts that are done are reported to `out`.
+    // The kernel took `length` bytes: by-reference parts that are done are reported to `out`, which has room for them.
     void consume(size_t length, csploop_id id, BlockPool &pool, Completions &out);
-    // Copies what is staged into blocks: the out slab is about to be reused.
+    // Copies what is staged into blocks: the out slab is about to be reused. For lack of memory some may be left
+    // staged; the order and all else stay as they are.
     void own_staged(BlockPool &pool);
-    // Drops everything; by-reference parts end with `code`.
+    // Drops everything; by-reference parts end with `code`. `out` has room for them.
     void drop(int code, csploop_id id, BlockPool &pool, Completions &out);
     size_t heap_bytes() const;
 
@@ -54,6 +57,7 @@ private:
     size_t head_ = 0;
     size_t bytes_ = 0;
     size_t staged_ = 0; // how many staged parts there are
+    size_t references_ = 0;
 };
 
 } // namespace csploop

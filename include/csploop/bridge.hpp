@@ -7,6 +7,7 @@
 #include <csploop/bridge.h>
 #include <csploop/result.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -39,6 +40,11 @@ public:
     requires std::is_trivially_copyable_v<T> Result<void> push_many(std::span<const T> records,
                                                                     uint32_t *taken = nullptr)
     const noexcept {
+        if (records.size() > UINT32_MAX) {
+            if (taken)
+                *taken = 0;
+            return Error(CSPLOOP_EINVAL);
+        }
         return detail::result_of(csploop_bridge_push_many(capi(), taken, records.data(),
                                                           static_cast<uint32_t>(records.size())));
     }

@@ -42,7 +42,7 @@ CSPLOOP_API CSPLOOP_MUST_CHECK int csploop_new(csploop_t **out, const csploop_op
  * Adopted fds that were to be kept (CSPLOOP_ADOPT_KEEP_FD) stay open.
  * In a forked child nothing is sent and the parent's loop is left alone.
  * Closing a closed loop returns 0.
- *   Thread: loop-thread, idle-only. Errors: EINVAL, ETHREAD, EBUSY, ENOMEM. Since 0.1. */
+ *   Thread: loop-thread, idle-only. Errors: EINVAL, ETHREAD, EBUSY. Since 0.1. */
 CSPLOOP_API int csploop_close(csploop_t *loop);
 
 /* Takes one more reference. Thread: any-thread. Errors: none.

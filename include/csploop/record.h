@@ -90,7 +90,7 @@ typedef struct csploop_submission {
  * arrays in it; csploop keeps no pointer to them after the call. */
 typedef struct csploop_batch {
     uint32_t size;                         /* in: sizeof(csploop_batch) */
-    uint32_t n_submissions;                /* in: how many; out: 0, all were taken */
+    uint32_t n_submissions;                /* in: how many; out: 0, all were taken, or unchanged: none was */
     const csploop_submission *submissions; /* in */
     const void *out_slab;                  /* in: bytes of copied writes; free for reuse afterwards */
     uint64_t out_slab_size;                /* in: bytes */

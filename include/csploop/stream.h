@@ -10,7 +10,8 @@
  * At most one READ per stream and batch; EOF and ERROR come in a later batch
  * than the data before them. Writes keep their order. They are gathered and
  * go out when the turn ends, or at once when more than high_water bytes wait.
- * Adopting takes the descriptor on success and leaves it on failure.
+ * Where memory lacks for what the kernel does not take, the stream breaks: ERROR
+ * with ENOMEM. Adopting takes the descriptor on success and leaves it on failure.
  */
 #ifndef CSPLOOP_STREAM_H
 #define CSPLOOP_STREAM_H
@@ -72,7 +73,8 @@ CSPLOOP_API int csploop_listener_adopt(csploop_t *loop, csploop_id *out, int fd,
 /* Stops and resumes accepting; clients wait in the kernel's queue meanwhile.
  * After an ACCEPT record with an error (no descriptors left) the listener is
  * paused: resume it when there is hope again.
- *   Thread: loop-thread. Errors: EINVAL, EBADID, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   Thread: loop-thread. Errors: EINVAL, EBADID, EBADF (closed by others), ENOMEM,
+ *   ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_listener_pause(csploop_t *loop, csploop_id id);
 CSPLOOP_API int csploop_listener_resume(csploop_t *loop, csploop_id id);
 
@@ -104,7 +106,8 @@ CSPLOOP_API int csploop_stream_set_handler(csploop_t *loop, csploop_id id, csplo
 
 /* Starts reading, or changes the mode. mode: enum csploop_read_mode.
  *   Thread: loop-thread. Errors: EINVAL, EBADID, ENOTCONN (connecting, or EOF
- *   has been), ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   has been), EBADF (closed by others), EPERM (cannot be watched, a disk for
+ *   example), ENOMEM, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_stream_read_start(csploop_t *loop, csploop_id id, int mode);
 
 /* Stops reading. Callbacks see no READ afterwards: one that is waiting in
@@ -117,8 +120,8 @@ CSPLOOP_API int csploop_stream_read_stop(csploop_t *loop, csploop_id id);
  *   buffer: up to length bytes go there; length is at least 1.
  *   Returns: bytes read, 0 at end of file (an EOF record follows too).
  *   Thread: loop-thread. Errors: EINVAL, EBADID, ENOTCONN (connecting, or
- *   broken), EAGAIN, ECONNRESET and its
- *   kin (an ERROR record follows too), ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   broken), EAGAIN, ECONNRESET and its kin (an ERROR record follows too),
+ *   ENOMEM, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int64_t csploop_stream_read_into(csploop_t *loop, csploop_id id, void *buffer, size_t length);
 
 /* The read slab, into which READ records point: for callbacks, which have no
@@ -144,7 +147,7 @@ CSPLOOP_API int csploop_stream_write_ref(csploop_t *loop, csploop_id id, const v
 
 /* Sends what is unsent now rather than when the turn ends.
  *   Returns: bytes still unsent afterwards.
- *   Thread: loop-thread. Errors: EINVAL, EBADID, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   Thread: loop-thread. Errors: EINVAL, EBADID, ENOMEM, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int64_t csploop_stream_flush(csploop_t *loop, csploop_id id);
 
 /* Bytes accepted by write and not yet taken by the kernel.
@@ -152,7 +155,8 @@ CSPLOOP_API int64_t csploop_stream_flush(csploop_t *loop, csploop_id id);
 CSPLOOP_API int64_t csploop_stream_buffered(csploop_t *loop, csploop_id id);
 
 /* Shuts the writing side down after all writes before it; SHUTDOWN tells when.
- *   Thread: loop-thread. Errors: EINVAL, EBADID, EPIPE (done before, or broken), ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   Thread: loop-thread. Errors: EINVAL, EBADID, EPIPE (done before, or broken), ENOMEM,
+ *   ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_stream_shutdown(csploop_t *loop, csploop_id id);
 
 /* Closes a stream or listener. Reading stops at once; records of this id that
@@ -161,7 +165,7 @@ CSPLOOP_API int csploop_stream_shutdown(csploop_t *loop, csploop_id id);
  * One that is still connecting has nothing to drain and closes at once.
  *   flags: one of enum csploop_close_flags. A second call may only sharpen
  *   DRAIN into ABORT or RESET. Thread: loop-thread.
- *   Errors: EINVAL, EBADID, EALREADY, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   Errors: EINVAL, EBADID, EALREADY, ENOMEM, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_stream_close(csploop_t *loop, csploop_id id, unsigned flags);
 
 /* The descriptor behind a stream or listener, which keeps owning it.
@@ -171,7 +175,8 @@ CSPLOOP_API int csploop_stream_fd(csploop_t *loop, csploop_id id);
 /* Writes the address of this end (or the peer's) as text: "127.0.0.1:80",
  * "[::1]:80", a path, "@abstract", or "" for an unnamed Unix socket.
  *   Returns: the length without the final NUL. Thread: loop-thread.
- *   Errors: EINVAL, EBADID, ENOBUFS (buffer too small; 128 bytes always do), ENOTCONN, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   Errors: EINVAL, EBADID, ENOBUFS (buffer too small; 128 bytes always do),
+ *   ENOTCONN, ENOMEM, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_stream_local_address(csploop_t *loop, csploop_id id, char *buffer, size_t length);
 CSPLOOP_API int csploop_stream_peer_address(csploop_t *loop, csploop_id id, char *buffer, size_t length);
 

@@ -3,8 +3,9 @@
  * Every record of a socket goes to the (fn, arg) it was made with.
  *
  *   RECV            one datagram (below)
- *   DATAGRAM_ERROR  one datagram could not be sent, or the network told of an
- *                   earlier one (ECONNREFUSED); the socket stays usable
+ *   DATAGRAM_ERROR  one datagram could not be sent (ENOMEM: memory lacked to keep
+ *                   it), or the network told of an earlier one (ECONNREFUSED);
+ *                   the socket stays usable
  *   BACKLOG         unsent bytes remain or have shrunk; `offset`: unsent datagrams
  *   CLOSED          always last
  *
@@ -75,7 +76,8 @@ CSPLOOP_API int csploop_udp_connect(csploop_t *loop, csploop_id id, const char *
 /* Starts and stops reading. Callbacks see no RECV after a stop: what is
  * waiting in the present turn is kept back and comes first after the next
  * start. A batch that has been handed out is the host's to hold back.
- *   Thread: loop-thread. Errors: EINVAL, EBADID, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   Thread: loop-thread. Errors: EINVAL, EBADID, EBADF (closed by others), ENOMEM,
+ *   ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_udp_read_start(csploop_t *loop, csploop_id id);
 CSPLOOP_API int csploop_udp_read_stop(csploop_t *loop, csploop_id id);
 
@@ -119,7 +121,7 @@ CSPLOOP_API int64_t csploop_udp_buffered(csploop_t *loop, csploop_id id, uint32_
  *   flags: CSPLOOP_CLOSE_DRAIN sends first what is unsent, CSPLOOP_CLOSE_ABORT
  *   drops what the kernel does not take at once. A second call may only
  *   sharpen DRAIN into ABORT. Thread: loop-thread.
- *   Errors: EINVAL, EBADID, EALREADY, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   Errors: EINVAL, EBADID, EALREADY, ENOMEM, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_udp_close(csploop_t *loop, csploop_id id, unsigned flags);
 
 /* The descriptor behind a socket, which keeps owning it: for socket options
@@ -130,7 +132,8 @@ CSPLOOP_API int csploop_udp_fd(csploop_t *loop, csploop_id id);
 /* Writes the address of this end (or the peer's) as text, like
  * csploop_stream_local_address.
  *   Returns: the length without the final NUL. Thread: loop-thread.
- *   Errors: EINVAL, EBADID, ENOBUFS (buffer too small; 128 bytes always do), ENOTCONN, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   Errors: EINVAL, EBADID, ENOBUFS (buffer too small; 128 bytes always do),
+ *   ENOTCONN, ENOMEM, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_udp_local_address(csploop_t *loop, csploop_id id, char *buffer, size_t length);
 CSPLOOP_API int csploop_udp_peer_address(csploop_t *loop, csploop_id id, char *buffer, size_t length);
 

@@ -28,7 +28,8 @@ enum csploop_watch_events {
 CSPLOOP_API int csploop_watch(csploop_t *loop, csploop_id *out, int fd, unsigned events, csploop_fn fn, void *arg);
 
 /* Changes what is watched, or rearms an EDGE watcher.
- *   Thread: loop-thread. Errors: EINVAL, EBADID, EBADF, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   Thread: loop-thread. Errors: EINVAL, EBADID, EBADF (closed, or its number is
+ *   another file's by now), ENOMEM, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_watch_modify(csploop_t *loop, csploop_id id, unsigned events);
 
 /* Stops watching. No record of this id is delivered afterwards, also none

@@ -53,7 +53,9 @@ public:
         return control(EPOLL_CTL_ADD, fd, to_epoll(events), tag);
     }
     int modify(int fd, uint32_t events, uint64_t tag) override {
-        return control(EPOLL_CTL_MOD, fd, to_epoll(events), tag);
+        const int code = control(EPOLL_CTL_MOD, fd, to_epoll(events), tag);
+        // Not registered, or not even to be watched: closed behind our back, and the number is another file's.
+        return code == -ENOENT || code == -EPERM ? static_cast<int>(CSPLOOP_EBADF) : code;
     }
     void remove(int fd) override { control(EPOLL_CTL_DEL, fd, 0, 0); } // gone already is as good
 

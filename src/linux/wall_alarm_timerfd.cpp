@@ -12,19 +12,25 @@ WallAlarm::~WallAlarm() {
     close(nullptr);
 }
 
+int WallAlarm::open(Poller &poller) {
+    if (fd_ >= 0)
+        return 0;
+    const int fd = ::timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (const int code = poller.add(fd, ready::read, Poller::tag_wall)) {
+        ::close(fd);
+        return code;
+    }
+    fd_ = fd;
+    return 0;
+}
+
 int WallAlarm::arm(Poller &poller, int64_t wall_ns) {
     if (wall_ns == armed_)
         return 0;
-    if (fd_ < 0) {
-        const int fd = ::timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-        if (fd < 0)
-            return -errno;
-        if (const int code = poller.add(fd, ready::read, Poller::tag_wall)) {
-            ::close(fd);
-            return code;
-        }
-        fd_ = fd;
-    }
+    if (const int code = open(poller))
+        return code;
     itimerspec setting{};
     if (wall_ns != INT64_MAX) {
         const int64_t at = std::max<int64_t>(wall_ns, 1); // 0 would disarm

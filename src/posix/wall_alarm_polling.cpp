@@ -5,6 +5,10 @@ namespace csploop {
 
 WallAlarm::~WallAlarm() = default;
 
+int WallAlarm::open(Poller &) {
+    return 0;
+}
+
 int WallAlarm::arm(Poller &, int64_t wall_ns) {
     armed_ = wall_ns;
     return 0;

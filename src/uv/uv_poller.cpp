@@ -2,7 +2,8 @@
 //
 // libuv registers descriptors lazily and aborts the process when that fails at
 // its next turn. So each registration here is followed by a turn of libuv that
-// does not wait; what it reports meanwhile is kept for our next wait.
+// does not wait, before the host can close the descriptor; what it reports
+// meanwhile is kept for our next wait.
 #include "poller.hpp"
 
 #include <csploop/error.h>
@@ -12,6 +13,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <new>
+#include <sys/stat.h>
 #include <unordered_map>
 #include <uv.h>
 #include <vector>
@@ -68,9 +70,9 @@ public:
         const auto found = watches_.find(fd);
         if (found == watches_.end())
             return CSPLOOP_EBADF;
-        if (::fcntl(fd, F_GETFL) < 0)
-            return -errno;
         Watch &watch = *found->second;
+        if (!is_still_open(watch, fd))
+            return CSPLOOP_EBADF;
         watch.tag = tag;
         watch.wanted = watch.armed = events;
         if (const int code = start(watch))
@@ -93,7 +95,7 @@ public:
 
     int wait(int64_t timeout_ns, Ready *out, int capacity) override {
         for (auto &[fd, watch] : watches_)
-            if (watch->stopped_by_error)
+            if (watch->stopped_by_error && is_still_open(*watch, fd))
                 start(*watch);
         if (timeout_ns == 0 || !pending_.empty()) {
             turn();
@@ -108,6 +110,8 @@ public:
             }
             uv_run(&loop_, UV_RUN_ONCE);
             uv_timer_stop(&timer_);
+            if (restarted_)
+                turn();
         }
         const size_t count = std::min(pending_.size(), static_cast<size_t>(capacity));
         std::copy_n(pending_.begin(), count, out);
@@ -115,7 +119,11 @@ public:
         return static_cast<int>(count);
     }
 
-    void ring() noexcept override { uv_async_send(&wake_); }
+    void ring() noexcept override {
+        const int saved = errno; // a signal handler must leave errno as it was
+        uv_async_send(&wake_);
+        errno = saved;
+    }
     int backend_fd() const override { return uv_backend_fd(&loop_); }
     bool wants_turn() const override { return !pending_.empty() || uv_backend_timeout(&loop_) == 0; }
     void abandon() override { uv_loop_fork(&loop_); }
@@ -133,13 +141,22 @@ private:
         uint32_t wanted = 0; // what the loop asked for
         uint32_t armed = 0;  // what of it is reported still: EDGE events go silent once reported
         bool stopped_by_error = false;
+        dev_t device{}; // these two tell the open file from another that has got its number
+        ino_t inode{};
     };
+
+    // Else it was closed behind our back. libuv would register whatever has the number now, and could abort on it.
+    static bool is_still_open(const Watch &watch, int fd) {
+        struct stat status {};
+        return ::fstat(fd, &status) == 0 && status.st_dev == watch.device && status.st_ino == watch.inode;
+    }
 
     int add_watch(int fd, uint32_t events, uint64_t tag) {
         if (watches_.count(fd))
             return CSPLOOP_EEXIST;
         const int descriptor_flags = ::fcntl(fd, F_GETFL);
-        if (descriptor_flags < 0)
+        struct stat status {};
+        if (descriptor_flags < 0 || ::fstat(fd, &status) < 0)
             return -errno;
         auto watch = std::make_unique<Watch>();
         // At most one event waits for each descriptor: reporting, which libuv calls, cannot lack memory then.
@@ -156,6 +173,8 @@ private:
         Watch *const entry = watch.release(); // freed by its close callback
         entry->poller = this;
         entry->handle.data = entry;
+        entry->device = status.st_dev;
+        entry->inode = status.st_ino;
         entry->tag = tag;
         entry->wanted = entry->armed = events;
         place->second = entry;
@@ -195,6 +214,7 @@ private:
         if (watch.wanted & ready::edge) {
             watch.armed &= ~events;
             start(watch);
+            restarted_ = true;
         }
     }
 
@@ -204,7 +224,13 @@ private:
         return events ? uv_poll_start(&watch.handle, events, on_ready) : uv_poll_stop(&watch.handle);
     }
 
-    void turn() { uv_run(&loop_, UV_RUN_NOWAIT); }
+    // Until nothing is left to register. It ends: a report that restarts a watch takes an event from it.
+    void turn() {
+        do {
+            restarted_ = false;
+            uv_run(&loop_, UV_RUN_NOWAIT);
+        } while (restarted_);
+    }
 
     void forget(uint64_t tag) {
         pending_.erase(
@@ -216,6 +242,7 @@ private:
     uv_async_t wake_{};
     uv_timer_t timer_{};
     bool open_ = false;
+    bool restarted_ = false; // a watch, while libuv reported: it is registered with libuv's next turn only
     std::unordered_map<int, Watch *> watches_;
     std::vector<Ready> pending_;
 };

@@ -190,6 +190,36 @@ TEST_P(BridgeThreads, CloseWakesBlockedProducers) {
     EXPECT_EQ(csploop_detach(loop), 0);
 }
 
+// A producer that closing overtakes is told what became of its item: in, or not in. (One that was in and yet called
+// refused would be freed by its producer, too.)
+TEST_P(BridgeThreads, ClosingWhileAProducerGetsRoomCountsEachItemOnce) {
+    ASSERT_EQ(csploop_attach(loop), 0);
+    const uint64_t rounds = sized(300, 100);
+    for (uint64_t round = 0; round < rounds && !HasFailure(); ++round) {
+        TestBridge bridge(loop, CSPLOOP_BRIDGE_BLOCK, 0, 2);
+        std::atomic<uint64_t> taken{0};
+        std::thread producer([&] {
+            const std::string text(40, 'x');
+            while (bridge.push(text) == 0)
+                ++taken;
+        });
+        waiting_for = "the producer to block";
+        while (bridge.counts().blocked < 1)
+            std::this_thread::yield();
+        uint64_t drained = bridge.drain_strings().size();
+        for (uint64_t i = 0; i < round && bridge.counts().pushed < 3; ++i)
+            std::this_thread::yield(); // closing comes sometimes before it has its room, sometimes after
+        EXPECT_EQ(csploop_bridge_close(bridge.get()), 0);
+        waiting_for = "the producer to return";
+        producer.join();
+        drained += bridge.drain_strings().size();
+        EXPECT_EQ(bridge.counts().pushed, taken.load());
+        EXPECT_EQ(drained, taken.load());
+    }
+    EXPECT_EQ(csploop_detach(loop), 0);
+    h.settle();
+}
+
 TEST_P(BridgeThreads, ClosingTheLoopWakesBlockedProducers) {
     csploop_t *other = nullptr;
     csploop_options options = CSPLOOP_OPTIONS_INIT;

@@ -1,4 +1,5 @@
 // The three clocks, and that real time is never early.
+#include "support/descriptors.hpp"
 #include "support/harness.hpp"
 
 using namespace csploop_test;
@@ -77,6 +78,31 @@ TEST_P(Clock, WallTimersFireWhenTheWallClockGetsThere) {
     EXPECT_EQ(order, (std::vector<csploop_id>{past, early, late}));
     EXPECT_EQ(h.first(late, CSPLOOP_KIND_TIMER).result, due);
     EXPECT_EQ(csploop_cancel(loop, never), 0);
+}
+
+// On Linux a wall timer needs a descriptor: who arms it hears that there is none, and not every turn from then on.
+TEST_P(Clock, AWallTimerForWhichADescriptorLacksIsRefusedAtOnce) {
+    csploop_id soon = 0, reserved = 0;
+    ASSERT_EQ(csploop_ids_reserve(loop, &reserved, 1), 0);
+    const int64_t later = wall_ns() + 3600 * second;
+#if defined(__linux__)
+    constexpr int answer = CSPLOOP_EMFILE;
+#else
+    constexpr int answer = 0;
+#endif
+    {
+        const NoDescriptorsLeft none;
+        EXPECT_EQ(csploop_call_at_wall(loop, nullptr, later, nullptr, nullptr), answer);
+        ASSERT_EQ(csploop_call_soon(loop, &soon, nullptr, nullptr), 0);
+        csploop_submission arm{reserved, 5, static_cast<uint64_t>(later), 0, CSPLOOP_OP_WALL_TIMER_ADD, 0};
+        EXPECT_GE(h.turn(0, {arm}), 1);
+        h.settle();
+    }
+    EXPECT_EQ(h.first(reserved, CSPLOOP_KIND_REJECTED).result, answer);
+    EXPECT_EQ(h.count(soon, CSPLOOP_KIND_SOON), 1) << "the loop goes on";
+    csploop_id id = 0;
+    ASSERT_EQ(csploop_call_at_wall(loop, &id, wall_ns() + millisecond, nullptr, nullptr), 0);
+    h.until_event(id, CSPLOOP_KIND_TIMER, "a wall timer, once there are descriptors again");
 }
 
 TEST_P(Clock, WithASimulatedClockWallTimeIsThatClock) {

@@ -271,6 +271,19 @@ TEST(Hpp, AWatcherMayRemoveItself) {
     EXPECT_EQ(calls, 1);
 }
 
+TEST(Hpp, MoreRecordsThanACountHoldsAreRefusedAndNotCutOff) {
+    auto loop = csploop::Loop::make().value();
+    csploop_bridge_options options = CSPLOOP_BRIDGE_OPTIONS_INIT;
+    options.record_size = sizeof(uint64_t);
+    auto bridge = loop.bridge(options, [](const csploop_record &) {}).value();
+    const uint64_t one = 1;
+    uint32_t taken = 7;
+    const std::span<const uint64_t> claimed(&one, size_t{UINT32_MAX} + 2);
+    EXPECT_EQ(bridge.push_many(claimed, &taken).code(), CSPLOOP_EINVAL);
+    EXPECT_EQ(taken, 0u);
+    EXPECT_EQ(bridge.counts().pushed, 0u);
+}
+
 TEST(Hpp, BridgesCarryRecordsFromThreads) {
     struct Tick {
         uint64_t number;

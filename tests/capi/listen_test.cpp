@@ -1,7 +1,6 @@
 // Listeners: every family, accepting, pausing, running out of descriptors.
+#include "support/descriptors.hpp"
 #include "support/streams.hpp"
-
-#include <sys/resource.h>
 
 using namespace csploop_test;
 
@@ -191,16 +190,11 @@ TEST_P(Listen, RunningOutOfDescriptorsPausesAndSaysSo) {
     const Listener listener = listen();
     h.settle();
     Fd first = dial_tcp(listener.port), second = dial_tcp(listener.port);
-    rlimit before{}, none{};
-    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
-    none = before;
-    Fd probe(dup(0)); // the lowest free number: nothing at or above it may be opened
-    none.rlim_cur = static_cast<rlim_t>(probe.get());
-    probe.close();
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-    h.until_event(listener.id, CSPLOOP_KIND_ACCEPT, "the error");
-    h.settle();
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+    {
+        const NoDescriptorsLeft none;
+        h.until_event(listener.id, CSPLOOP_KIND_ACCEPT, "the error");
+        h.settle();
+    }
     EXPECT_EQ(h.count(listener.id, CSPLOOP_KIND_ACCEPT), 1) << "said once; it does not spin";
     EXPECT_EQ(h.first(listener.id, CSPLOOP_KIND_ACCEPT).result, CSPLOOP_EMFILE);
     h.settle();

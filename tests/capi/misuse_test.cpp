@@ -4,6 +4,7 @@
 #include "support/harness.hpp"
 #include "support/sockets.hpp"
 
+#include <climits>
 #include <future>
 
 using namespace csploop_test;
@@ -133,6 +134,14 @@ TEST_P(Misuse, ATimersIdIsNoStreamsId) {
     csploop_id stream = 0;
     ASSERT_EQ(csploop_stream_adopt(loop, &stream, near.release(), nullptr, nullptr, nullptr), 0);
     EXPECT_EQ(csploop_cancel(loop, stream), CSPLOOP_EINVAL) << "not a timer's id";
+}
+
+TEST_P(Misuse, MoreIdsThanThereAreIsALackOfMemory) {
+    csploop_id id = 77;
+    EXPECT_EQ(csploop_ids_reserve(loop, &id, (1 << 26) + 1), CSPLOOP_ENOMEM);
+    EXPECT_EQ(csploop_ids_reserve(loop, &id, INT_MAX), CSPLOOP_ENOMEM);
+    EXPECT_EQ(id, 77u) << "nothing was written";
+    expect_unharmed();
 }
 
 TEST_P(Misuse, NullArgumentsAreRefused) {

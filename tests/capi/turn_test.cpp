@@ -165,6 +165,23 @@ TEST_P(Turn, BadBatchesAreRefused) {
     batch.n_submissions = 3;
     batch.submissions = nullptr;
     EXPECT_EQ(csploop_turn(loop, &batch, 0), CSPLOOP_EINVAL);
+    batch = h.batch_of();
+    batch.size = sizeof batch - 1;
+    EXPECT_EQ(csploop_turn(loop, &batch, 0), CSPLOOP_EINVAL);
+    EXPECT_EQ(h.turn(0), 0);
+}
+
+TEST_P(Turn, ABatchOfALaterVersionIsUnderstoodUnlessItAsksForMore) {
+    struct Later {
+        csploop_batch batch;
+        uint64_t more;
+    } later{h.batch_of(), 0};
+    later.batch.size = sizeof later;
+    EXPECT_EQ(csploop_turn(loop, &later.batch, 0), 0);
+    EXPECT_EQ(csploop_submit(loop, &later.batch), 0);
+    later.more = 1;
+    EXPECT_EQ(csploop_turn(loop, &later.batch, 0), CSPLOOP_EINVAL);
+    EXPECT_EQ(csploop_submit(loop, &later.batch), CSPLOOP_EINVAL);
     EXPECT_EQ(h.turn(0), 0);
 }
 

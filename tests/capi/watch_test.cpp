@@ -12,6 +12,12 @@ protected:
         return id;
     }
     int seen(csploop_id id) { return h.count(id, CSPLOOP_KIND_WATCH); }
+    // Until the kernel takes no more.
+    static void fill(const Fd &fd) {
+        const std::string bytes(65536, 'x');
+        while (::send(fd.get(), bytes.data(), bytes.size(), MSG_DONTWAIT) > 0) {
+        }
+    }
 };
 CSPLOOP_IN_ALL_MODES(Watch);
 
@@ -171,6 +177,55 @@ TEST_P(Watch, ADescriptorClosedTooEarlyHarmsNobody) {
     send_all(far2, "x");
     h.until([&] { return seen(other) > 0; }, "the other watcher");
     EXPECT_EQ(csploop_watch_modify(loop, gone, CSPLOOP_WATCH_WRITE), CSPLOOP_EBADF);
+    EXPECT_EQ(csploop_unwatch(loop, gone), 0);
+    EXPECT_EQ(csploop_unwatch(loop, other), 0);
+}
+
+TEST_P(Watch, ADescriptorClosedAfterItsEdgeHarmsNobody) {
+    auto [near, far] = socket_pair();
+    auto [near2, far2] = socket_pair();
+    fill(near);
+    const csploop_id gone = watch(near.get(), CSPLOOP_WATCH_READ | CSPLOOP_WATCH_WRITE | CSPLOOP_WATCH_EDGE);
+    const csploop_id other = watch(near2.get(), CSPLOOP_WATCH_READ);
+    h.settle();
+    send_all(far, "x");
+    h.until([&] { return seen(gone) > 0; }, "the edge of READ; WRITE is watched still");
+    near.close();
+    send_all(far2, "x");
+    h.until([&] { return seen(other) > 0; }, "the other watcher");
+    EXPECT_EQ(csploop_unwatch(loop, gone), 0);
+    EXPECT_EQ(csploop_unwatch(loop, other), 0);
+}
+
+TEST_P(Watch, ANumberThatIsAnothersByNowIsLeftAlone) {
+    char name[] = "/tmp/csploop-test-XXXXXX";
+    const Fd file(mkstemp(name)); // cannot be watched
+    unlink(name);
+    auto [socket, peer] = socket_pair(); // can
+    for (const int stranger : {file.get(), socket.get()}) {
+        auto [near, far] = socket_pair();
+        const csploop_id id = watch(near.get(), CSPLOOP_WATCH_READ);
+        h.settle();
+        const int number = near.release();
+        ASSERT_EQ(dup2(stranger, number), number);
+        const Fd closed_in_the_end(number);
+        EXPECT_EQ(csploop_watch_modify(loop, id, CSPLOOP_WATCH_READ | CSPLOOP_WATCH_WRITE), CSPLOOP_EBADF);
+        h.settle();
+        EXPECT_EQ(seen(id), 0);
+        EXPECT_EQ(csploop_unwatch(loop, id), 0);
+    }
+}
+
+TEST_P(Watch, ADescriptorClosedAfterItsErrorHarmsNobody) {
+    auto [reading, writing] = pipe_pair();
+    auto [near2, far2] = socket_pair();
+    const csploop_id gone = watch(writing.get(), CSPLOOP_WATCH_WRITE);
+    const csploop_id other = watch(near2.get(), CSPLOOP_WATCH_READ);
+    reading.close();
+    h.until([&] { return seen(gone) > 1; }, "the error, told for as long as it lasts");
+    writing.close();
+    send_all(far2, "x");
+    h.until([&] { return seen(other) > 0; }, "the other watcher");
     EXPECT_EQ(csploop_unwatch(loop, gone), 0);
     EXPECT_EQ(csploop_unwatch(loop, other), 0);
 }

@@ -1,66 +1,23 @@
 // Memory runs out: each allocation in turn fails once. The call says ENOMEM, has done nothing, and works when it is
 // repeated; a turn that was cut short is gone on with by the next one.
-#include "loop.hpp"
+#include "support/failing_new.hpp"
 
 #include <csploop.h>
 
 #include <arpa/inet.h>
-#include <cstdlib>
 #include <cstring>
 #include <gtest/gtest.h>
-#include <new>
+#include <string>
 #include <sys/socket.h>
 #include <unistd.h>
-
-namespace {
-
-// How many allocations go well before one fails, once; negative: none fails.
-thread_local long until_failure = -1;
-
-} // namespace
-
-// The whole family (but for over-aligned types), so that no two of it come from different hands.
-void *operator new(size_t size) {
-    if (until_failure >= 0 && until_failure-- == 0)
-        throw std::bad_alloc();
-    if (void *const memory = std::malloc(size ? size : 1))
-        return memory;
-    throw std::bad_alloc();
-}
-void *operator new[](size_t size) {
-    return operator new(size);
-}
-void *operator new(size_t size, const std::nothrow_t &) noexcept {
-    return std::malloc(size ? size : 1);
-}
-void *operator new[](size_t size, const std::nothrow_t &) noexcept {
-    return std::malloc(size ? size : 1);
-}
-void operator delete(void *memory) noexcept {
-    std::free(memory);
-}
-void operator delete[](void *memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void *memory, size_t) noexcept {
-    std::free(memory);
-}
-void operator delete[](void *memory, size_t) noexcept {
-    std::free(memory);
-}
-void operator delete(void *memory, const std::nothrow_t &) noexcept {
-    std::free(memory);
-}
-void operator delete[](void *memory, const std::nothrow_t &) noexcept {
-    std::free(memory);
-}
+#include <vector>
 
 namespace {
 
 // One run, with the allocation number `fails_at` inside csploop's calls failing. Callbacks must not allocate.
 class Scenario {
 public:
-    Scenario(csploop_poller poller, long fails_at) : left_(fails_at) {
+    Scenario(csploop_poller poller, long fails_at) : memory_(fails_at) {
         csploop_options options = CSPLOOP_OPTIONS_INIT;
         options.poller = poller;
         EXPECT_EQ(csploop_new(&loop_, &options), 0);
@@ -74,7 +31,7 @@ public:
     Scenario(const Scenario &) = delete;
     Scenario &operator=(const Scenario &) = delete;
 
-    bool failed() const { return left_ < 0; }
+    bool failed() const { return memory_.failed(); }
 
     void play() {
         for (int i = 0; i < each; ++i) {
@@ -108,19 +65,8 @@ private:
     static constexpr int clients = 3;
 
     template <class Call>
-    int armed(Call call) {
-        until_failure = left_;
-        const int code = call();
-        left_ = until_failure;
-        until_failure = -1;
-        return code;
-    }
-    template <class Call>
     void again(Call call) {
-        const bool had_failed = failed();
-        int code = armed(call);
-        if (code == CSPLOOP_ENOMEM && !had_failed)
-            code = armed(call);
+        const int code = memory_.again(call);
         ASSERT_EQ(code, 0) << csploop_strerror(code);
     }
     void listen_and_connect() {
@@ -152,7 +98,7 @@ private:
         batch.size = sizeof batch;
         batch.records = records;
         batch.capacity = 8;
-        const int n = armed([&] { return csploop_turn(loop_, &batch, 0); });
+        const int n = memory_.armed([&] { return csploop_turn(loop_, &batch, 0); });
         ASSERT_TRUE(n >= 0 || n == CSPLOOP_ENOMEM) << csploop_strerror(n);
         for (int i = 0; i < n; ++i)
             ++*reinterpret_cast<int *>(records[i].token);
@@ -190,7 +136,7 @@ private:
     static void on_watch(csploop_t *, const csploop_record *, void *arg) { ++static_cast<Scenario *>(arg)->watched_; }
 
     csploop_t *loop_ = nullptr;
-    long left_;
+    csploop_test::FailingNew memory_;
     std::vector<int> fds_;
     int soon_[each] = {}, later_[each] = {}, posts_[each] = {}, batched_[each] = {};
     int accepted_ = 0, refused_ = 0, watched_ = 0;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -23,6 +24,11 @@ TEST(Ring, GivesBackInOrder) {
     }
     int value;
     EXPECT_FALSE(ring.pop(&value));
+}
+
+TEST(Ring, ThatNoMemoryCouldHoldIsNoSmallOne) {
+    constexpr size_t payload = SIZE_MAX / 4 + 17; // four of them are 64 bytes, if nobody looks
+    EXPECT_THROW(Ring(4, payload), std::bad_alloc);
 }
 
 TEST(Ring, RefusesWhatDoesNotFitAndTakesItOnceThereIsRoom) {

@@ -54,7 +54,7 @@ def run_with_wall_clock(directory: Path, program: str) -> None:
     assert compiled.returncode == 0, compiled.stderr
     result = subprocess.run(
         [sys.executable, "-c", PREAMBLE + textwrap.dedent(program)],
-        env={**os.environ, "LD_PRELOAD": str(library)},
+        env={**os.environ, "LD_PRELOAD": f"{os.environ.get('LD_PRELOAD', '')} {library}".strip()},
         capture_output=True,
         text=True,
         timeout=SECONDS,

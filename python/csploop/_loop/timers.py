@@ -195,8 +195,7 @@ class TimersMixin(LoopState):
         count = self._id_block
         block = ffi.new("csploop_id[]", count)
         check(self._lib.csploop_ids_reserve(self._core, block, count))
-        if count < LARGEST_ID_BLOCK:
-            self._id_block = count * 4
+        self._id_block = min(count * 4, LARGEST_ID_BLOCK)
         self._spare_ids = list(block)
         self._spare_ids.reverse()
         return self._spare_ids
