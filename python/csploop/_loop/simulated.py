@@ -15,11 +15,13 @@ from __future__ import annotations
 import time
 from asyncio import futures
 from collections import deque
+from heapq import heappop
 from itertools import repeat
 from typing import Any, Callable
 
 from csploop._compat import has_begun
 from csploop._ffi.errors import check
+from csploop._loop.handles import TimerHandle
 from csploop._loop.holds import HoldsMixin
 from csploop._loop.serial import SerialMixin
 from csploop._loop.simulated_timers import NEVER_US, SimulatedTimersMixin
@@ -62,6 +64,9 @@ class SimulatedLoop(SerialMixin, SimulatedTimersMixin, HoldsMixin):
         self._io_timeout = io_timeout
         self._turns_here = 0
         super().__init__(poller=poller, write=write)
+        # What is taken by iteration is not lost when a signal's exception comes after a call, as in turn.py.
+        self._ready_first = map(take_first, repeat(self._ready))
+        self._due_first = map(take_first, repeat(self._due))
 
     def _configure(self, options: Any) -> None:
         super()._configure(options)
@@ -98,90 +103,117 @@ class SimulatedLoop(SerialMixin, SimulatedTimersMixin, HoldsMixin):
 
         Returns the next deadline, NEVER_US for none. In a turn come first what was ready before, then I/O,
         then the timers that were due before.
+
+        bench: simulated_year. All of a turn is in here, because a call is a part of what a sleep costs.
         """
         if now_us > self._now_us:
             self._now_us = now_us
             self._turns_here = 0
         now = self._now_us
+        turns = self._turns_here
         ready = self._ready
         deadlines = self._deadlines
+        timers_at = self._timers_at
         due = self._due
         owners = self._owners
+        dirty = self._dirty
         # How many of those that have records want no turn of the core: the signals' gate, which only wakes.
         quiet = 0 if self._signal_gate is None else 1
         idle_since = 0.0
+        idle_turns = -1
+        handle: Any = None
         while True:
-            # bench: simulated_year. All of a turn is in here, because a call is a part of what a sleep costs.
-            while True:
-                todo = len(ready)
-                if deadlines and deadlines[0] <= now:
+            todo = len(ready)
+            if deadlines and deadlines[0] <= now:
+                there = timers_at.get(now)
+                if deadlines[0] == now and type(there) is TimerHandle and there._id:
+                    # The usual case of _take_due, without the call.
+                    there._id = 0
+                    due.append(there)
+                    del timers_at[now]
+                    heappop(deadlines)
+                else:
                     self._take_due(now)
-                elif not todo and not due:
+            elif not todo and not due:
+                busy = self._ops or dirty or len(owners) > quiet
+                if self._stopping:
+                    if busy:
+                        self._cross(0)  # a stopping turn still polls
                     break
-                self._turns_here = turns = self._turns_here + 1
-                if not turns % LOOK_EVERY:
-                    self._look_around()
+                if (self._jobs and self._deliver_job()) or (busy and self._cross(0)):
+                    continue
+                # The set behind the weak one: asking that costs as much as all the rest.
+                if not (self._holds or self._streams or self._children.data):  # type: ignore[attr-defined]
+                    break
+                names, since = self._held_by()
+                if not names:
+                    break
+                if idle_turns != turns:
+                    idle_turns = turns
+                    idle_since = time.monotonic()
+                self._wait_for(names, since or idle_since)
+                continue
+            turns += 1
+            if not turns % LOOK_EVERY:
+                self._turns_here = turns
+                self._look_around()
+                turns = self._turns_here
+            if self._ops or dirty or len(owners) > quiet:
+                self._gather()
+                count = self._turn_core(0)
+            else:
                 count = 0
-                if len(owners) > quiet or self._ops or self._dirty:
-                    self._gather()
-                    count = self._turn_core(0)
-                if self._debug:
-                    self._run_ready_checked(todo)
-                elif todo:
-                    for handle in map(take_first, repeat(ready, todo)):
-                        if handle._cancelled:
-                            continue
+            if self._debug:
+                self._run_ready_checked(todo)
+            elif todo:
+                for handle in self._ready_first:
+                    if not handle._cancelled:
+                        args = handle._args
                         try:
-                            handle._context.run(handle._callback, *handle._args)
+                            if len(args) == 1:  # as wake-ups have; a star makes a list and a tuple of it
+                                handle._context.run(handle._callback, args[0])
+                            else:
+                                handle._context.run(handle._callback, *args)
                         except (SystemExit, KeyboardInterrupt) as exc:
                             if not has_begun(handle._callback, exc.__traceback__):
                                 ready.appendleft(handle)
                             raise
                         except BaseException as exc:
                             self._callback_failed(handle, exc)
-                if count:
-                    self._dispatch_rest()
-                if due:
-                    for handle in map(take_first, repeat(due, len(due))):
-                        handle._scheduled = False
-                        if handle._cancelled:
-                            continue
+                    todo -= 1
+                    if not todo:
+                        break
+            if count:
+                self._dispatch_rest()
+            if due:
+                for handle in self._due_first:
+                    handle._scheduled = False
+                    if not handle._cancelled:
                         callback = handle._callback
+                        args = handle._args
                         try:
-                            if callback is end_sleep:  # the same without two calls, in whatever context
-                                future, result = handle._args
-                                if not future.cancelled():
-                                    future.set_result(result)
+                            if callback is end_sleep:
+                                # What it does, in whatever context, without two calls.
+                                if not args[0].cancelled():
+                                    args[0].set_result(args[1])
                             else:
-                                handle._context.run(callback, *handle._args)
+                                handle._context.run(callback, *args)
                         except (SystemExit, KeyboardInterrupt) as exc:
                             if not has_begun(callback, exc.__traceback__):
                                 due.appendleft(handle)
                             raise
                         except BaseException as exc:
                             self._callback_failed(handle, exc)
-                # A traceback that somebody keeps leads to this frame, and must not keep what was called.
-                handle = callback = future = result = None
-                idle_since = 0.0
-                if self._stopping:
-                    return self.next_deadline_us()
+                    if not due:
+                        break
             if self._stopping:
-                # A stopping turn still polls.
-                if len(owners) > quiet or self._ops or self._dirty:
-                    self._cross(0)
-                return self.next_deadline_us()
-            if self._jobs and self._deliver_job():
-                continue
-            if (len(owners) > quiet or self._ops or self._dirty) and self._cross(0):
-                continue
-            # The set behind the weak one: asking that costs as much as all the rest (bench: simulated_year).
-            if not (self._holds or self._streams or self._children.data):  # type: ignore[attr-defined]
-                return self.next_deadline_us()
-            names, since = self._held_by()
-            if not names:
-                return self.next_deadline_us()
-            idle_since = idle_since or time.monotonic()
-            self._wait_for(names, since or idle_since)
+                break
+        self._turns_here = turns
+        # A traceback that somebody keeps leads to this frame, and must not keep what was called.
+        handle = there = callback = args = None
+        if deadlines and not self._husks and deadlines[0] < NEVER_US:
+            return deadlines[0]
+        return self.next_deadline_us()
 
     def _cross(self, timeout_ns: int) -> int:
         """One turn of the core, and what comes of it. Sleeps if nothing is ready and timeout_ns is not 0."""

@@ -203,7 +203,7 @@ class SimulatedTimersMixin(LoopState):
                     if handle._id:  # type: ignore[union-attr]
                         handle._id = 0  # type: ignore[union-attr]
                         due.append(handle)  # type: ignore[arg-type]
-                    else:
+                    elif handle._cancelled:  # type: ignore[union-attr]
                         self._husks -= 1
                 del timers_at[at]
             heappop(deadlines)
