@@ -68,8 +68,8 @@ class SerialMixin(LoopState):
         # bench: simulated_year. asyncio's tasks have a shorter way for asyncio's very own futures: a sleep
         # costs a seventh less. The one in asyncio.sleep is awaited there and nowhere else, and in no set.
         if caller(1).f_code is SLEEP:
-            return Future(loop=self)  # type: ignore[arg-type]
-        return SerialFuture(loop=self)  # type: ignore[arg-type]
+            return Future(loop=self)
+        return SerialFuture(loop=self)
 
     def set_task_factory(self, factory: Any) -> None:
         super().set_task_factory(serial_task if factory is None else factory)

@@ -21,7 +21,7 @@ from typing import Any, Callable
 
 from csploop._compat import has_begun
 from csploop._ffi.errors import check
-from csploop._loop.handles import TimerHandle
+from csploop._loop.handles import EmptyTimerHandle
 from csploop._loop.holds import HoldsMixin
 from csploop._loop.serial import SerialMixin
 from csploop._loop.simulated_timers import NEVER_US, SimulatedTimersMixin
@@ -125,8 +125,8 @@ class SimulatedLoop(SerialMixin, SimulatedTimersMixin, HoldsMixin):
         while True:
             todo = len(ready)
             if deadlines and deadlines[0] <= now:
-                there = timers_at.get(now)
-                if deadlines[0] == now and type(there) is TimerHandle and there._id:
+                there: Any = timers_at.get(now)
+                if deadlines[0] == now and type(there) is EmptyTimerHandle and there._id:
                     # The usual case of _take_due, without the call.
                     there._id = 0
                     due.append(there)

@@ -15,20 +15,17 @@ from __future__ import annotations
 from collections import deque
 from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush
-from typing import Any, Callable, Union
+from math import ceil
+from typing import TYPE_CHECKING, Any, Callable
 
-from csploop._loop.handles import TimerHandle
+from csploop._loop.handles import EmptyTimerHandle, TimerHandle
 from csploop._loop.state import LoopState
 
 __all__ = ["NEVER_US", "SimulatedTimersMixin"]
 
-new_timer_handle = TimerHandle.__new__
-
 # Later than any time that counts: 2262, the end of nanoseconds in 64 bits.
 NEVER_US = 2**63 // 1000
 FEW_HUSKS = 64
-
-AtOneTime = Union[TimerHandle, "list[TimerHandle]"]
 
 
 def round_up(seconds: float) -> int:
@@ -51,9 +48,16 @@ class SimulatedTimersMixin(LoopState):
     # Microseconds on the clock of a host, while one moves the loop's time.
     host_time: Callable[[], int] | None
 
+    if TYPE_CHECKING:
+
+        def _call_at_checked(
+            self, when: float, callback: Callable[..., object], args: Any, context: Context | None
+        ) -> TimerHandle: ...
+
     def __init__(self, *, poller: str | None = None, write: str = "gather") -> None:
         self._deadlines: list[int] = []
-        self._timers_at: dict[int, AtOneTime] = {}
+        # A handle, or a list of several.
+        self._timers_at: dict[int, Any] = {}
         # Those whose time has come.
         self._due: deque[TimerHandle] = deque()
         self._husks = 0
@@ -86,9 +90,9 @@ class SimulatedTimersMixin(LoopState):
             self._follow_host()
         scaled = delay * 1e6
         if 0 < scaled < 8e14:  # bench: simulated_year. The usual case of round_up, without the call
-            deadline = int(scaled)
-            if scaled - deadline > scaled * 4.5e-16:
-                deadline += 1
+            deadline = ceil(scaled)
+            if scaled - (deadline - 1) <= scaled * 4.5e-16:
+                deadline -= 1
             deadline += self._now_us
         elif scaled <= 0:
             deadline = self._now_us
@@ -109,7 +113,7 @@ class SimulatedTimersMixin(LoopState):
         if self._slow:
             handle = self._call_at_checked(when, callback, args, context)
         else:
-            handle = new_timer_handle(TimerHandle)
+            handle = EmptyTimerHandle()
             handle._callback = callback
             handle._args = args
             handle._loop = self
@@ -126,7 +130,7 @@ class SimulatedTimersMixin(LoopState):
             if type(there) is list:
                 there.append(handle)
             else:
-                timers_at[deadline] = [there, handle]  # type: ignore[list-item]
+                timers_at[deadline] = [there, handle]
         else:
             timers_at[deadline] = handle
             heappush(self._deadlines, deadline)
@@ -149,7 +153,7 @@ class SimulatedTimersMixin(LoopState):
                 live += len(there)
                 if not there:
                     del timers_at[at]
-            elif there._id:  # type: ignore[union-attr]
+            elif there._id:
                 live += 1
             else:
                 del timers_at[at]
@@ -169,7 +173,7 @@ class SimulatedTimersMixin(LoopState):
                 if type(there) is list:
                     if self._has_live(there):
                         break
-                elif there._id:  # type: ignore[union-attr]
+                elif there._id:
                     break
                 else:
                     self._husks -= 1
@@ -200,10 +204,10 @@ class SimulatedTimersMixin(LoopState):
             if at in timers_at:
                 there = timers_at[at]
                 for handle in there if type(there) is list else (there,):
-                    if handle._id:  # type: ignore[union-attr]
-                        handle._id = 0  # type: ignore[union-attr]
-                        due.append(handle)  # type: ignore[arg-type]
-                    elif handle._cancelled:  # type: ignore[union-attr]
+                    if handle._id:
+                        handle._id = 0
+                        due.append(handle)
+                    elif handle._cancelled:
                         self._husks -= 1
                 del timers_at[at]
             heappop(deadlines)
