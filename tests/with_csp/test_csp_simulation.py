@@ -12,7 +12,7 @@ import csp
 import csploop.csp
 import pytest
 from csp import ts
-from csploop._loop.simulated import round_up
+from csploop._loop.simulated_timers import round_up
 from support.certificates import client_context, server_context
 from support.graphs import SIMULATED, START, delayed, fed_by, offsets, run_feed, values
 from support.protocols import Echo

@@ -12,12 +12,10 @@ from contextvars import Context, copy_context
 from typing import Any, Callable
 
 from csploop._compat import HAS_GIL
-from csploop._loop.handles import Handle
+from csploop._loop.handles import EmptyHandle
 from csploop._loop.state import LoopState
 
 __all__ = ["ThreadsMixin"]
-
-new_handle = Handle.__new__
 
 
 class ThreadsMixin(LoopState):
@@ -28,7 +26,7 @@ class ThreadsMixin(LoopState):
         if self._slow:
             handle = self._call_soon_checked(callback, args, context, "call_soon_threadsafe")
         else:
-            fast = new_handle(Handle)
+            fast = EmptyHandle()
             fast._callback = callback
             fast._args = args
             fast._loop = self

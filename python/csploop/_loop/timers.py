@@ -13,7 +13,7 @@ from typing import Any, Callable
 
 from csploop._ffi import ffi
 from csploop._ffi.errors import check
-from csploop._loop.handles import TimerHandle
+from csploop._loop.handles import EmptyTimerHandle, TimerHandle
 from csploop._loop.replaced_time import ReplacedTime
 from csploop._loop.state import LoopState
 from csploop._loop.words import OP_TIMER_ADD, OP_TIMER_CANCEL, SUBMISSION_BYTES, SUBMIT_OP, SUBMIT_TIMER
@@ -24,7 +24,6 @@ NEVER = 2**63 - 1
 LARGEST_ID_BLOCK = 4096
 
 monotonic = time.monotonic
-new_timer_handle = TimerHandle.__new__
 
 
 def to_deadline(when: float) -> int:
@@ -89,7 +88,7 @@ class TimersMixin(LoopState):
             handle = self._call_at_checked(when, callback, args, context)
         else:
             # bench: timers. In place here and in SimulatedLoop._add_timer: a call more costs 60 ns of 640.
-            handle = new_timer_handle(TimerHandle)
+            handle = EmptyTimerHandle()
             handle._callback = callback
             handle._args = args
             handle._loop = self

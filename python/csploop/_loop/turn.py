@@ -24,7 +24,7 @@ from typing import Any, Callable
 from csploop._compat import has_begun
 from csploop._ffi import ffi
 from csploop._ffi.errors import check
-from csploop._loop.handles import Handle
+from csploop._loop.handles import EmptyHandle
 from csploop._loop.state import LoopState
 from csploop._loop.words import (
     READ,
@@ -42,7 +42,6 @@ __all__ = ["TurnMixin"]
 monotonic = time.monotonic
 # By `map`, not by a call of ours, after which a signal's exception could lose what was taken.
 take_first = deque.popleft
-new_handle = Handle.__new__
 iter_records = RECORD.iter_unpack
 unpack_record = RECORD.unpack_from
 
@@ -61,7 +60,7 @@ class TurnMixin(LoopState):
     ) -> Any:
         if self._slow:
             return self._call_soon_checked(callback, args, context, "call_soon")
-        handle = new_handle(Handle)
+        handle = EmptyHandle()
         handle._callback = callback
         handle._args = args
         handle._loop = self

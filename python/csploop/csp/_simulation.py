@@ -36,9 +36,7 @@ class SettlingDriver(Driver):
         loop._slow = loop._debug or loop._forked
         loop._dirty = loop._gathered
         try:
-            loop.move_to(now_us)
-            loop.settle()
-            return loop.next_deadline_us()
+            return loop.settle(now_us)
         finally:
             if loop._gathered or loop._ops:
                 loop._flush()
@@ -115,7 +113,8 @@ class SimulatedRun(DrivenRun):
         if at == NOW:
             at = to_microseconds(self.now())
         deadline = self._driver.settle(at)
-        self._check_interrupt()
+        if self._interrupts.interrupted:
+            raise KeyboardInterrupt
         if self._errands or self._stop_wanted or self._failure is not None:
             self._do_errands()
         if self._alarm is None and deadline != NEVER_US:
@@ -123,7 +122,7 @@ class SimulatedRun(DrivenRun):
             if deadline > self._end_us:
                 deadline = self._end_us + 1
             self._alarm_us = deadline
-            self._alarm = self._schedule(timedelta(microseconds=deadline - at), deadline)  # type: ignore[misc]
+            self._alarm = self._schedule(MICROSECOND * (deadline - at), deadline)  # type: ignore[misc]
 
     # What makes it tick.
 
