@@ -24,9 +24,10 @@ from csploop.trio._words import explained
 
 if TYPE_CHECKING:
     from csploop._loop.base import Loop
+    from csploop.trio._driving import Driving
     from csploop.trio._loop import BaseTrioEventLoop
 
-__all__ = ["Border", "TrioHandle", "complete", "split_cancelled"]
+__all__ = ["Border", "TrioHandle", "split_cancelled"]
 
 T = TypeVar("T")
 
@@ -78,8 +79,8 @@ class Border:
 
     # While Trio tasks can be started.
     _nursery: trio.Nursery | None = None
-    # Futures whose Trio task has not had its first step.
-    _unbegun = 0
+    # Where it is Trio that turns the loop.
+    _driving: Driving | None = None
 
     def _side(self) -> Loop:
         """The loop that asyncio's tasks run on."""
@@ -127,7 +128,6 @@ class Border:
         future = TrioFuture(loop=self._side())
         future._scope = trio.CancelScope()
         self._start(self._serve, future, proc, args)
-        self._unbegun += 1
         return future
 
     def run_trio_task(self, proc: Callable[..., Awaitable[object]], *args: Any) -> asyncio.Handle:
@@ -160,7 +160,6 @@ class Border:
 
     async def _serve(self, future: TrioFuture, proc: Callable[..., Awaitable[Any]], args: Any) -> None:
         """A Trio task whose end is the future's."""
-        self._unbegun -= 1
         scope = future._scope
         assert scope is not None
         if future._asked:
@@ -187,14 +186,17 @@ class Border:
         elif not failed and scope.cancelled_caught:
             future._end_cancelled()
         else:
+            driving = self._driving
+            # If somebody else has completed the future, that is the task's error and not the loop's.
+            turns = driving is not None and not future.done() and driving.ends_alone()
             # Who waits for the future goes on before this frame ends, which shall not hold on to it.
             ended = [future, failed, outcome]
             del future, outcome, proc, args
-            self._settle(ended)
-
-    def _settle(self, ended: list[Any]) -> None:
-        """Has `complete` called, in the last step of the Trio task."""
-        complete(ended)
+            if turns:
+                assert driving is not None
+                driving.turn_after(functools.partial(complete, ended))
+            else:
+                complete(ended)
 
     async def _attend(self, handle: TrioHandle, proc: Callable[..., Awaitable[object]], args: Any) -> None:
         """A background Trio task."""
@@ -230,7 +232,7 @@ def _create_task(loop: Loop, coro: Awaitable[T]) -> asyncio.Future[T]:
 def complete(ended: list[Any]) -> None:
     """Takes out of the list what a Trio task ended with, and gives it to the future, which it holds, too."""
     outcome, failed, future = ended.pop(), ended.pop(), ended.pop()
-    future._end()
+    future._scope = None
     if failed:
         future.set_exception(_presentable(outcome))
     else:

@@ -5,7 +5,8 @@
               rearm, which only reschedules this task); turns the loop, and goes on without sleeping while
               work is ready, a checkpoint between two turns
     others    a Trio task that asyncio's code waits for ends with a turn of the loop while the pump sleeps, so
-              that its caller goes on in the same round of Trio
+              that its caller goes on in the same round of Trio. Where several end in one round, they leave it
+              to the pump, because one turn for all costs less
 
 So a wake-up touches no descriptor, the descriptor is registered anew only after it was readable, and an idle
 loop is not turned at all. A turn also runs what it made ready itself, for 50 us at most, because a round of
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Driving"]
 
+# So many Trio tasks must have ended alone, one in its round, until the next one turns the loop itself.
+ALONE = 8
+# Of those, one in so many leaves the turn to the pump, to see whether others end in the same round.
+LOOK_EVERY = 16
+
 
 class Driving:
     """Turns `loop` between open() and the end of run().
@@ -61,6 +67,7 @@ class Driving:
         self._pumper: trio.lowlevel.Task | None = None  # the same, while it sleeps
         self._alarm = trio.CancelScope()
         self._rung = False
+        self._alone = 0  # Trio tasks that have ended, one after another, and found the pump asleep
         self._deadline: int | None = None
 
     def open(self) -> None:
@@ -132,12 +139,20 @@ class Driving:
                         self._pumper = me
                         await wait_task_rescheduled(self._abort)
 
+    def ends_alone(self) -> bool:
+        """To be asked at the end of a Trio task: whether it had better turn the loop itself."""
+        if self._pumper is None:
+            self._alone = 0
+            return False
+        self._alone += 1
+        return self._alone > ALONE and self._alone % LOOK_EVERY != 0 and not self._over
+
     @trio.lowlevel.enable_ki_protection
     def turn_after(self, first: Callable[[], object]) -> None:
         """Calls `first` and turns the loop in the present task, a round sooner than the pump could."""
         pumper = self._pumper
-        if pumper is None or self._over:
-            first()  # the pump is awake, and takes this with the rest
+        if pumper is None or self._over:  # since a moment ago, by a signal's handler
+            first()
             return
         self._pumper = None
         try:

@@ -9,13 +9,12 @@ import asyncio
 import os
 import warnings
 from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 import trio
 
 from csploop._loop.base import Loop
-from csploop.trio._calls import Border, complete
+from csploop.trio._calls import Border
 from csploop.trio._driving import Driving
 from csploop.trio._executor import TrioExecutor
 from csploop.trio._futures import Wait, run_aio_future
@@ -121,7 +120,6 @@ class TrioEventLoop(BaseTrioEventLoop):
         self, queue_len: int | None = None, *, poller: str | None = None, write: str = "gather"
     ) -> None:
         super().__init__(queue_len, poller=poller, write=write)
-        self._driving: Driving | None = None
         self._outer: trio.Nursery | None = None
         self._left = trio.Event()
         self._stop_events: list[trio.Event] = []
@@ -232,14 +230,6 @@ class TrioEventLoop(BaseTrioEventLoop):
         self._errors.append(error)
         if self._outer is not None:
             self._outer.cancel_scope.cancel()
-
-    def _settle(self, ended: list[Any]) -> None:
-        driving = self._driving
-        # Tasks that begin in one round of Trio and end in it are better served by one turn for all of them.
-        if driving is None or self._unbegun or ended[0].done():
-            complete(ended)
-        else:
-            driving.turn_after(partial(complete, ended))
 
     # asyncio's interface, where it is another inside Trio.
 
