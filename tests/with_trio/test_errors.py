@@ -9,6 +9,7 @@ import traceback
 import csploop.trio
 import pytest
 import trio
+import trio.testing
 from csploop.trio import aio_as_trio, trio_as_aio
 
 if sys.version_info < (3, 11):

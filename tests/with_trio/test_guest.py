@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import signal
 import subprocess
 import sys
@@ -67,6 +68,44 @@ def test_calls_that_come_just_when_the_run_ends():
 
     async def main():
         await asyncio.gather(*(caller(10) for _ in range(7)))
+
+    csploop.run(main())
+
+
+variable = contextvars.ContextVar("variable")
+
+
+async def reads_variable():
+    await trio.lowlevel.checkpoint()
+    return variable.get()
+
+
+def test_each_call_has_its_callers_context():
+    """Also calls that wait until Trio's run has begun."""
+
+    async def caller(number):
+        variable.set(number)
+        return [await run_guest(reads_variable) for _ in range(3)]
+
+    async def main():
+        return await asyncio.gather(*map(caller, range(4)))
+
+    assert csploop.run(main()) == [[number] * 3 for number in range(4)]
+
+
+def test_so_does_one_that_comes_just_when_the_run_ends():
+    async def caller(name):
+        variable.set(name)
+        return await run_guest(reads_variable)
+
+    async def main():
+        # One of the distances meets the end of the first one's run.
+        for distance in range(20):
+            first = asyncio.ensure_future(caller("first"))
+            for _ in range(distance):
+                await asyncio.sleep(0)
+            assert await caller("second") == "second"
+            assert await first == "first"
 
     csploop.run(main())
 
@@ -282,6 +321,18 @@ def test_a_sync_loop_runs_more_than_once():
             assert trio.run(trio_main, 5) == 5
         assert loop.run_until_complete(loop.run_in_executor(None, lambda: 7)) == 7
     assert loop.is_closed()
+
+
+def test_each_trio_task_of_a_sync_loop_has_its_callers_context():
+    async def caller(number):
+        variable.set(number)
+        return [await trio_as_aio(reads_variable)() for _ in range(3)]
+
+    async def main():
+        return await asyncio.gather(*map(caller, range(4)))
+
+    with SyncTrioEventLoop() as loop:
+        assert loop.run_until_complete(main()) == [[number] * 3 for number in range(4)]
 
 
 def test_sync_loops_side_by_side_keep_their_trio_tasks():

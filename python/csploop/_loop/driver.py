@@ -147,13 +147,17 @@ class Driver:
         now: int = self.loop._lib.csploop_now(self.loop._core)
         return max(deadline - now, 0) / 1e9
 
-    def step(self, *, rounds: bool = False, lazily: bool = False) -> None:
+    def step(
+        self, *, rounds: bool = False, lazily: bool = False, first: Callable[[], object] | None = None
+    ) -> None:
         """One turn without waiting. After a KeyboardInterrupt the next step goes on from there.
 
         rounds: callbacks that the turn made ready may run in the same step, for 50 us at most; for hosts
         whose own round costs more than a turn does.
         lazily: as rounds, and with callbacks ready the kernel need not be asked each time, because the host
         learns otherwise that the descriptor is readable.
+        first: called when the step has begun; what it makes ready runs in this step. The step is for that:
+        lazily, the kernel is not asked if nothing is ready.
         """
         if self._stepping:
             raise RuntimeError("a loop cannot be stepped from inside its own step")
@@ -175,10 +179,12 @@ class Driver:
             if not loop._immediate:
                 loop._dirty = loop._gathered
             loop._stopping = True  # one turn, and no sleep in it
+            if first is not None:
+                first()
             now = monotonic()
             if (
                 not lazily
-                or not loop._ready
+                or (first is None and not loop._ready)
                 or loop._unfinished is not None
                 or loop._ops
                 or loop._new_timers

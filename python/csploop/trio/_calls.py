@@ -24,6 +24,7 @@ from csploop.trio._words import explained
 
 if TYPE_CHECKING:
     from csploop._loop.base import Loop
+    from csploop.trio._driving import Driving
     from csploop.trio._loop import BaseTrioEventLoop
 
 __all__ = ["Border", "TrioHandle", "split_cancelled"]
@@ -78,6 +79,8 @@ class Border:
 
     # While Trio tasks can be started.
     _nursery: trio.Nursery | None = None
+    # Where it is Trio that turns the loop.
+    _driving: Driving | None = None
 
     def _side(self) -> Loop:
         """The loop that asyncio's tasks run on."""
@@ -124,7 +127,7 @@ class Border:
         """
         future = TrioFuture(loop=self._side())
         future._scope = trio.CancelScope()
-        self._start(_serve, future, proc, args)
+        self._start(self._serve, future, proc, args)
         return future
 
     def run_trio_task(self, proc: Callable[..., Awaitable[object]], *args: Any) -> asyncio.Handle:
@@ -154,6 +157,46 @@ class Border:
             context = copy_context()
             context.run(current_loop.set, current)
             context.run(functools.partial(nursery.start_soon, runner, owner, proc, args, name=proc))
+
+    async def _serve(self, future: TrioFuture, proc: Callable[..., Awaitable[Any]], args: Any) -> None:
+        """A Trio task whose end is the future's."""
+        scope = future._scope
+        assert scope is not None
+        if future._asked:
+            future._end_cancelled()
+            return
+        failed = False
+        try:
+            with scope:
+                outcome: Any = await proc(*args)
+        except BaseException as exc:
+            cancelled, outcome = split_cancelled(exc)
+            if cancelled is not None:
+                if future.get_loop().is_closed():
+                    _forsake(future, outcome)
+                elif outcome is None:
+                    future._end_cancelled()
+                else:
+                    complete([future, True, outcome])
+                raise cancelled from None
+            failed = True
+        # Not in the handler: the exception is no context of what happens from here on.
+        if future.get_loop().is_closed():
+            _forsake(future, outcome if failed else None)
+        elif not failed and scope.cancelled_caught:
+            future._end_cancelled()
+        else:
+            driving = self._driving
+            # If somebody else has completed the future, that is the task's error and not the loop's.
+            turns = driving is not None and not future.done() and driving.ends_alone()
+            # Who waits for the future goes on before this frame ends, which shall not hold on to it.
+            ended = [future, failed, outcome]
+            del future, outcome, proc, args
+            if turns:
+                assert driving is not None
+                driving.turn_after(functools.partial(complete, ended))
+            else:
+                complete(ended)
 
     async def _attend(self, handle: TrioHandle, proc: Callable[..., Awaitable[object]], args: Any) -> None:
         """A background Trio task."""
@@ -186,35 +229,14 @@ def _create_task(loop: Loop, coro: Awaitable[T]) -> asyncio.Future[T]:
         thread_local.name = library
 
 
-async def _serve(future: TrioFuture, proc: Callable[..., Awaitable[Any]], args: Any) -> None:
-    """A Trio task whose end is the future's."""
-    scope = future._scope
-    assert scope is not None
-    if future._asked:
-        future._end_cancelled()
-        return
-    try:
-        with scope:
-            result = await proc(*args)
-    except BaseException as exc:
-        cancelled, rest = split_cancelled(exc)
-        if future.get_loop().is_closed():
-            _forsake(future, rest)
-        elif rest is None:
-            future._end_cancelled()
-        else:
-            future._end()
-            future.set_exception(_presentable(rest))
-        if cancelled is not None:
-            raise cancelled from None
+def complete(ended: list[Any]) -> None:
+    """Takes out of the list what a Trio task ended with, and gives it to the future, which it holds, too."""
+    outcome, failed, future = ended.pop(), ended.pop(), ended.pop()
+    future._scope = None
+    if failed:
+        future.set_exception(_presentable(outcome))
     else:
-        if future.get_loop().is_closed():
-            _forsake(future, None)
-        elif scope.cancelled_caught:
-            future._end_cancelled()
-        else:
-            future._end()
-            future.set_result(result)
+        future.set_result(outcome)
 
 
 def _forsake(future: TrioFuture, error: BaseException | None) -> None:

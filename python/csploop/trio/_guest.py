@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 import outcome
@@ -38,9 +39,11 @@ class Guest(Border):
         self._lasting = lasting
         self._jobs = 0
         self._idle = trio.Event()
-        self._waiting: list[tuple[Any, ...]] = []  # for the nursery
+        # For the nursery, with the context of the caller, which is the Trio task's.
+        self._waiting: list[tuple[Context, tuple[Any, ...]]] = []
         self._endings: list[tuple[TrioFuture, asyncio.Future[Any]]] = []
-        self._after: list[tuple[Any, ...]] = []  # came when the run was ending
+        # Came when the run was ending.
+        self._after: list[tuple[Context, TrioFuture, Callable[..., Awaitable[Any]], Any, dict[str, Any]]] = []
         self._ending = False
         self.ended: asyncio.Future[None] = loop.create_future()
 
@@ -77,7 +80,7 @@ class Guest(Border):
         future = TrioFuture(loop=self._loop)
         if self._ending:
             future._scope = trio.CancelScope()
-            self._after.append((future, proc, args, options))
+            self._after.append((copy_context(), future, proc, args, options))
         else:
             self._begin(future, proc, args)
         return future
@@ -100,7 +103,7 @@ class Guest(Border):
         self, runner: Callable[..., Awaitable[None]], owner: object, proc: Callable[..., Any], args: Any
     ) -> None:
         if self._nursery is None and not self._ending:
-            self._waiting.append((runner, owner, proc, args))
+            self._waiting.append((copy_context(), (runner, owner, proc, args)))
         else:
             super()._start(runner, owner, proc, args)
 
@@ -108,8 +111,8 @@ class Guest(Border):
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                for waiting in self._waiting:
-                    super()._start(*waiting)
+                for context, waiting in self._waiting:
+                    context.run(super()._start, *waiting)
                 self._waiting.clear()
                 while True:
                     await self._idle.wait()
@@ -133,12 +136,12 @@ class Guest(Border):
         after = self._after
         if after:
             following = Guest(self._loop)
-            following.start(after[0][3])
-            for future, proc, args, _ in after:
+            following.start(after[0][-1])
+            for context, future, proc, args, _ in after:
                 if future._asked:
                     future._end_cancelled()
                 else:
-                    following._begin(future, proc, args)
+                    context.run(following._begin, future, proc, args)
         result.unwrap()  # KeyboardInterrupt leaves the loop, an internal error goes to its exception handler
 
     def _pass_all_on(self) -> None:

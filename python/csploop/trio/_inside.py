@@ -1,9 +1,9 @@
 """What this package knows of Trio's private parts. The only place that does.
 
-Three things have no public way: a guest run that waits without a thread (its host can watch Trio's own epoll
-descriptor instead), putting a guest run aside while its host loop does not run, and telling Trio's usual
-clock from others. Where this Trio is made differently, `Ticks` leaves the waiting to Trio's threads, which is
-slower and otherwise the same.
+Four things have no public way: a guest run that waits without a thread (its host can watch Trio's own epoll
+descriptor instead), putting a guest run aside while its host loop does not run, telling Trio's usual clock
+from others, and which task is the current one for code that another task runs. Where this Trio is made
+differently, `Ticks` leaves the waiting to Trio's threads, which is slower and otherwise the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from trio._core._run import GLOBAL_RUN_CONTEXT, SystemClock
 if TYPE_CHECKING:
     from csploop._loop.base import Loop
 
-__all__ = ["Ticks", "is_guest_run", "is_system_clock", "swap_run"]
+__all__ = ["Ticks", "is_guest_run", "is_system_clock", "swap_run", "swap_task"]
 
 # A wait that is longer than this needs no timer: Trio's own maximum is a day.
 FOR_EVER = 86400
@@ -28,6 +28,13 @@ def swap_run(state: dict[str, Any]) -> dict[str, Any]:
     previous = dict(context)
     context.clear()
     context.update(state)
+    return previous
+
+
+def swap_task(task: trio.lowlevel.Task) -> trio.lowlevel.Task:
+    """Makes `task` what trio.lowlevel.current_task() answers; returns what it was. In a Trio task."""
+    previous: trio.lowlevel.Task = GLOBAL_RUN_CONTEXT.task
+    GLOBAL_RUN_CONTEXT.task = task
     return previous
 
 

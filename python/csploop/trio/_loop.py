@@ -120,7 +120,6 @@ class TrioEventLoop(BaseTrioEventLoop):
         self, queue_len: int | None = None, *, poller: str | None = None, write: str = "gather"
     ) -> None:
         super().__init__(queue_len, poller=poller, write=write)
-        self._driving: Driving | None = None
         self._outer: trio.Nursery | None = None
         self._left = trio.Event()
         self._stop_events: list[trio.Event] = []
