@@ -42,7 +42,6 @@ SMALL_OUT_BYTES = 16 * 1024
 COPIED_OUT_BYTES = 2 * OUT_BYTES if BYTES_MOVE else SMALL_OUT_BYTES
 
 from_buffer = ffi.from_buffer
-memmove = ffi.memmove
 cast = ffi.cast
 monotonic = time.monotonic
 
@@ -213,12 +212,12 @@ class GatherMixin(LoopState):
     def _copy_out(self, parts: list[bytes]) -> None:
         """Joins the parts in the slab that stays, which has room for them."""
         if BYTES_MOVE:
-            out = self._small_out
+            view = self._small_out_view
             at = 0
             for part in parts:
-                size = len(part)
-                memmove(out + at, part, size)
-                at += size
+                until = at + len(part)
+                view[at:until] = part
+                at = until
         else:
             joined = b"".join(parts)
             self._small_out_view[: len(joined)] = joined
