@@ -77,23 +77,25 @@ class GatherMixin(LoopState):
             dirty = self._dirty
             if dirty:
                 pack = SUBMIT_WRITE.pack_into
+                op_write, step = OP_WRITE, SUBMISSION_BYTES
+                most_out, most_copied = OUT_BYTES, REFERENCE_BYTES
                 for stream in dirty:
                     queued = stream._queued
                     if not queued:
                         continue  # aborted meanwhile, or taken before an exception left the gathering
-                    if offset == end or position > OUT_BYTES:
+                    if offset == end or position > most_out:
                         self._pack(offset, parts)
                         offset = position = 0
                         parts = []
                         self._push()
                     out = stream._out
-                    if queued < REFERENCE_BYTES:
+                    if queued < most_copied:
                         if len(out) == 1:
                             parts.append(out[0])
                         else:
                             parts += out
-                        pack(view, offset, stream._id, position, queued, OP_WRITE)
-                        offset += SUBMISSION_BYTES
+                        pack(view, offset, stream._id, position, queued, op_write)
+                        offset += step
                         position += queued
                         stream._queued = 0
                     else:
@@ -183,6 +185,8 @@ class GatherMixin(LoopState):
         """Makes what is packed the batch's."""
         batch = self._batch
         if parts:
+            if not BYTES_MOVE:
+                parts = [b"".join(parts)]
             size = sum(map(len, parts))
             self._shown_out = 0
             if size <= COPIED_OUT_BYTES:
