@@ -30,6 +30,7 @@ __all__ = [
     "POLICIES_ARE_DEPRECATED",
     "POLICIES_EXIST",
     "SSL_HAS_SHUTDOWN_TIMEOUT",
+    "STRUCT_IS_SLOW",
     "UNIX_SERVER_CLEANS_UP",
     "attach_client",
     "current_task",
@@ -60,6 +61,10 @@ HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
 # PyPy's collector moves bytes: new ones lie in a nursery larger than the caches, and showing them to C copies
 # them out of it first. Calls into C are cheap there. So copies into memory that stays are to be preferred.
 BYTES_MOVE: bool = sys.implementation.name == "pypy"
+
+# PyPy interprets struct's formats at each record that iter_unpack takes, while its compiler makes one load of
+# reading an item through a cffi pointer.
+STRUCT_IS_SLOW: bool = sys.implementation.name == "pypy"
 
 # asyncio.Runner and the loop_factory that goes with it.
 HAS_RUNNER: bool = sys.version_info >= (3, 11)

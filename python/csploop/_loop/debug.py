@@ -122,12 +122,12 @@ class DebugMixin(LoopState):
                 alone = iter((item,))
                 self._dispatch_one(item, alone)
             except (SystemExit, KeyboardInterrupt):
-                if item[0] in self._timers or (item[4] != TIMER and (alone is None or length_hint(alone))):
+                if item[0] in self._timers or (item[1] != TIMER and (alone is None or length_hint(alone))):
                     self._put_back.append(item)  # it did not come to it
                 raise
 
     def _dispatch_one(self, item: Any, alone: Iterator[Any]) -> None:
-        id, kind = item[0], item[4]
+        id, kind, _ = item
         if kind == TIMER:
             timer = self._timers.get(id)
             if timer is not None:

@@ -42,7 +42,6 @@ SMALL_OUT_BYTES = 16 * 1024
 COPIED_OUT_BYTES = 2 * OUT_BYTES if BYTES_MOVE else SMALL_OUT_BYTES
 
 from_buffer = ffi.from_buffer
-memmove = ffi.memmove
 cast = ffi.cast
 monotonic = time.monotonic
 
@@ -78,23 +77,25 @@ class GatherMixin(LoopState):
             dirty = self._dirty
             if dirty:
                 pack = SUBMIT_WRITE.pack_into
+                op_write, step = OP_WRITE, SUBMISSION_BYTES
+                most_out, most_copied = OUT_BYTES, REFERENCE_BYTES
                 for stream in dirty:
                     queued = stream._queued
                     if not queued:
                         continue  # aborted meanwhile, or taken before an exception left the gathering
-                    if offset == end or position > OUT_BYTES:
+                    if offset == end or position > most_out:
                         self._pack(offset, parts)
                         offset = position = 0
                         parts = []
                         self._push()
                     out = stream._out
-                    if queued < REFERENCE_BYTES:
+                    if queued < most_copied:
                         if len(out) == 1:
                             parts.append(out[0])
                         else:
                             parts += out
-                        pack(view, offset, stream._id, position, queued, OP_WRITE)
-                        offset += SUBMISSION_BYTES
+                        pack(view, offset, stream._id, position, queued, op_write)
+                        offset += step
                         position += queued
                         stream._queued = 0
                     else:
@@ -184,6 +185,8 @@ class GatherMixin(LoopState):
         """Makes what is packed the batch's."""
         batch = self._batch
         if parts:
+            if not BYTES_MOVE:
+                parts = [b"".join(parts)]
             size = sum(map(len, parts))
             self._shown_out = 0
             if size <= COPIED_OUT_BYTES:
@@ -213,12 +216,12 @@ class GatherMixin(LoopState):
     def _copy_out(self, parts: list[bytes]) -> None:
         """Joins the parts in the slab that stays, which has room for them."""
         if BYTES_MOVE:
-            out = self._small_out
+            view = self._small_out_view
             at = 0
             for part in parts:
-                size = len(part)
-                memmove(out + at, part, size)
-                at += size
+                until = at + len(part)
+                view[at:until] = part
+                at = until
         else:
             joined = b"".join(parts)
             self._small_out_view[: len(joined)] = joined

@@ -155,6 +155,7 @@ class LoopState(asyncio.BaseEventLoop):
         self._batch: Any = None
         self._records: Any = None
         self._records_view: Any = None
+        self._record_fields: Any = None
         self._slab_address: Any = None
         self._slab_view: Any = None
         self._submissions: Any = None

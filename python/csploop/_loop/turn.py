@@ -17,11 +17,11 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextvars import Context, copy_context
-from itertools import islice, repeat
+from itertools import repeat
 from operator import length_hint
 from typing import Any, Callable
 
-from csploop._compat import has_begun
+from csploop._compat import STRUCT_IS_SLOW, has_begun
 from csploop._ffi import ffi
 from csploop._ffi.errors import check
 from csploop._loop.handles import EmptyHandle
@@ -47,11 +47,17 @@ unpack_record = RECORD.unpack_from
 
 CAPACITY = 512  # records that one turn hands out
 RECORD_SHIFT = 5  # a record has 32 bytes
+# Where its fields are, in fields of their own width.
+LONGS = 4
+ID, TOKEN, RESULT = 0, 1, 2
+OFFSET = 6
+KIND, FLAGS = 14, 15
 # While callbacks are ready and nothing waits to be sent, the kernel is asked this often (seconds).
 POLL_EVERY = 50e-6
 # Unsent bytes do not wait longer than for this many streams or seconds.
 DIRTY_LIMIT = 64
 DIRTY_SECONDS = 1e-3
+LOOK_EVERY = 8  # records, while something is unsent
 
 
 class TurnMixin(LoopState):
@@ -153,11 +159,16 @@ class TurnMixin(LoopState):
             self._relieve()
 
     def _take(self, count: int) -> Iterator[Any]:
-        """The batch's records, their bytes copied out of the slab."""
+        """The batch's records as (id, kind, data), their bytes copied out of the slab.
+
+        Data is a READ's bytes, what `take_datagram` makes of a RECV, and token, result and offset of others.
+        """
         batch = self._batch
         if batch.slab != self._slab_address:
             self._map_slab()
         slab = self._slab_view
+        if STRUCT_IS_SLOW:
+            return iter(self._read_records(count))
         if count == 1:
             id, token, result, offset, kind, flags = unpack_record(self._records_view)
             data = (
@@ -165,28 +176,45 @@ class TurnMixin(LoopState):
                 if kind == READ
                 else take_datagram(slab, result, offset, flags)
                 if kind == RECV
-                else None
+                else (token, result, offset)
             )
-            return iter(((id, token, result, offset, kind, data),))
+            return iter(((id, kind, data),))
+        read = READ
+        recv = RECV
         return iter(
             [
                 (
                     id,
-                    token,
-                    result,
-                    offset,
                     kind,
                     slab[offset : offset + result]
-                    if kind == READ
+                    if kind == read
                     else take_datagram(slab, result, offset, flags)
-                    if kind == RECV
-                    else None,
+                    if kind == recv
+                    else (token, result, offset),
                 )
                 for id, token, result, offset, kind, flags in iter_records(
                     self._records_view[: count << RECORD_SHIFT]
                 )
             ]
         )
+
+    def _read_records(self, count: int) -> list[Any]:
+        """As _take, by plain loads (bench: hot.py on PyPy)."""
+        slab = self._slab_view
+        longs, ints, shorts = self._record_fields
+        items: list[Any] = []
+        for at in range(0, count * LONGS, LONGS):
+            id = longs[at + ID]
+            result = longs[at + RESULT]
+            offset = ints[2 * at + OFFSET]
+            kind = shorts[4 * at + KIND]
+            if kind == READ:
+                items.append((id, kind, slab[offset : offset + result]))
+            elif kind == RECV:
+                items.append((id, kind, take_datagram(slab, result, offset, shorts[4 * at + FLAGS])))
+            else:
+                items.append((id, kind, (longs[at + TOKEN], result, offset)))
+        return items
 
     def _dispatch_rest(self) -> None:
         """Dispatches what is left of the present batch."""
@@ -202,73 +230,75 @@ class TurnMixin(LoopState):
         owners = self._owners
         timers = self._timers
         dirty = self._dirty
+        read = READ
+        left = LOOK_EVERY
         stream: Any
         handle: Any
         owner: Any
-        while True:
-            for id, token, result, offset, kind, data in islice(items, 8):
-                if kind == READ:
-                    try:
-                        stream = owners[id]
-                    except KeyError:
-                        continue
-                    try:
-                        stream._run(stream._deliver, data)
-                    except (SystemExit, KeyboardInterrupt) as exc:
-                        if not has_begun(stream._deliver, exc.__traceback__):
-                            self._put_back.append((id, token, result, offset, kind, data))
-                        raise
-                    except BaseException as exc:
-                        stream._fatal_error(exc, "Fatal error: protocol.data_received() call failed.")
-                elif kind == TIMER:
-                    try:
-                        handle = timers[id]
-                    except KeyError:
-                        continue
-                    del timers[id]
-                    handle._id = 0
-                    handle._scheduled = False
-                    try:
-                        handle._context.run(handle._callback, *handle._args)
-                    except (SystemExit, KeyboardInterrupt) as exc:
-                        if not has_begun(handle._callback, exc.__traceback__):
-                            timers[id] = handle
-                            handle._id = id
-                            handle._scheduled = True
-                            self._put_back.append((id, token, result, offset, kind, data))
-                        raise
-                    except BaseException as exc:
-                        self._callback_failed(handle, exc)
-                elif kind == WRITTEN:
-                    self._references.pop(token, None)
-                elif kind == RECV:
-                    try:
-                        owner = owners[id]
-                    except KeyError:
-                        continue
-                    try:
-                        owner._on_datagram(*data)
-                    except (SystemExit, KeyboardInterrupt) as exc:
-                        if not has_begun(owner._on_datagram, exc.__traceback__):
-                            self._put_back.append((id, token, result, offset, kind, data))
-                        raise
-                elif kind == REJECTED:
-                    self._on_rejected(id, token, result)
-                else:
-                    try:
-                        owner = owners[id]
-                    except KeyError:
-                        continue
-                    try:
-                        owner._on_record(kind, result, offset)
-                    except (SystemExit, KeyboardInterrupt) as exc:
-                        if not has_begun(owner._on_record, exc.__traceback__):
-                            self._put_back.append((id, token, result, offset, kind, data))
-                        raise
-            if not length_hint(items):
-                break
-            if dirty:
-                self._relieve()
+        for id, kind, data in items:
+            if kind == read:
+                try:
+                    stream = owners[id]
+                except KeyError:
+                    continue
+                try:
+                    stream._run(stream._deliver, data)
+                except (SystemExit, KeyboardInterrupt) as exc:
+                    if not has_begun(stream._deliver, exc.__traceback__):
+                        self._put_back.append((id, kind, data))
+                    raise
+                except BaseException as exc:
+                    stream._fatal_error(exc, "Fatal error: protocol.data_received() call failed.")
+            elif kind == TIMER:
+                try:
+                    handle = timers[id]
+                except KeyError:
+                    continue
+                del timers[id]
+                handle._id = 0
+                handle._scheduled = False
+                try:
+                    handle._context.run(handle._callback, *handle._args)
+                except (SystemExit, KeyboardInterrupt) as exc:
+                    if not has_begun(handle._callback, exc.__traceback__):
+                        timers[id] = handle
+                        handle._id = id
+                        handle._scheduled = True
+                        self._put_back.append((id, kind, data))
+                    raise
+                except BaseException as exc:
+                    self._callback_failed(handle, exc)
+            elif kind == WRITTEN:
+                self._references.pop(data[0], None)
+            elif kind == RECV:
+                try:
+                    owner = owners[id]
+                except KeyError:
+                    continue
+                try:
+                    owner._on_datagram(*data)
+                except (SystemExit, KeyboardInterrupt) as exc:
+                    if not has_begun(owner._on_datagram, exc.__traceback__):
+                        self._put_back.append((id, kind, data))
+                    raise
+            elif kind == REJECTED:
+                self._on_rejected(id, data[0], data[1])
+            else:
+                try:
+                    owner = owners[id]
+                except KeyError:
+                    continue
+                try:
+                    owner._on_record(kind, data[1], data[2])
+                except (SystemExit, KeyboardInterrupt) as exc:
+                    if not has_begun(owner._on_record, exc.__traceback__):
+                        self._put_back.append((id, kind, data))
+                    raise
+            left -= 1
+            if not left:
+                if dirty and length_hint(items):
+                    self._relieve()
+                left = LOOK_EVERY
         # A traceback that somebody keeps leads to this frame, and must not keep what was dispatched.
         stream = handle = owner = data = None
 
@@ -303,6 +333,11 @@ class TurnMixin(LoopState):
         batch.size = ffi.sizeof("csploop_batch")
         self._records = batch.records = ffi.new("csploop_record[]", CAPACITY)
         self._records_view = ffi.buffer(self._records)
+        if STRUCT_IS_SLOW:
+            # Signed, because what PyPy reads as an unsigned long is an int of the slow kind.
+            self._record_fields = tuple(
+                ffi.cast(kind, self._records) for kind in ("int64_t *", "uint32_t *", "uint16_t *")
+            )
         batch.capacity = CAPACITY
         self._batch = batch
 

@@ -41,12 +41,13 @@ RECV_TRUNCATED = lib.CSPLOOP_RECV_TRUNCATED
 
 # csploop_record: id, token, result, offset, kind, flags.
 RECORD = struct.Struct("=QQqIHH")
-# csploop_submission: id, token, data, length, op, flags; shorter forms for the common cases.
+# csploop_submission: id, token, data, length, op, flags; shorter forms for the common cases. Signed where
+# nothing needs the 64th bit: small ones are packed faster.
 SUBMISSION = struct.Struct("=QQQQII")
-SUBMIT_WRITE = struct.Struct("=Q8xQQI4x")  # id, data, length, op
-SUBMIT_TIMER = struct.Struct("=Q8xq8xI4x")  # id, deadline, op
-SUBMIT_OP = struct.Struct("=Q24xII")  # id, op, flags
-SUBMIT_SEND = struct.Struct("=Q8xQQII")  # id, data, length, op, bytes of the address
+SUBMIT_WRITE = struct.Struct("=q8xqqI4x")  # id, data, length, op
+SUBMIT_TIMER = struct.Struct("=q8xq8xI4x")  # id, deadline, op
+SUBMIT_OP = struct.Struct("=q24xII")  # id, op, flags
+SUBMIT_SEND = struct.Struct("=q8xqqII")  # id, data, length, op, bytes of the address
 SUBMISSION_BYTES = SUBMISSION.size
 
 # Writes from this size on go by reference.

@@ -31,12 +31,13 @@ class Writing(StreamState):
         if self._refuses:
             self._refuse("write()", "write", bool(data))
             return
-        if not data:
+        size = len(data)
+        if not size:
             return
-        self._queued = queued = self._queued + len(data)
-        out = self._out
-        out.append(data)
-        if len(out) == 1:
+        waiting = self._queued  # 0: nothing is in _out, and the loop does not know of it
+        self._queued = queued = waiting + size
+        self._out.append(data)
+        if not waiting:
             self._loop._dirty.append(self)
         if queued > self._room:
             self._over_room()
