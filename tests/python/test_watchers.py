@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+import threading
 
 import pytest
 from support.peers import adopt
@@ -293,3 +294,124 @@ async def test_a_reader_that_never_reads_starves_nobody(loop, ends):
     await asyncio.sleep(0.002)
     assert count[0] > 1
     loop.remove_reader(a)
+
+
+def test_another_thread_may_add_and_remove_while_the_loop_waits(loop, ends):
+    # asyncio does not promise it, but programs do so (Jupyter's kernel among them), and it works there.
+    ours, theirs = ends
+    running, room, came, answers = threading.Event(), threading.Event(), threading.Event(), []
+
+    def writable():
+        loop.remove_writer(ours)
+        room.set()
+
+    def readable():
+        answers.append(ours.recv(10))
+        answers.append(threading.get_ident())
+        came.set()
+
+    def other():
+        assert running.wait(30)
+        answers.append(loop.remove_reader(ours))
+        loop.add_reader(ours, readable)
+        loop.add_writer(ours, writable)
+        answers.append(room.wait(30))
+        theirs.send(b"hello")
+        answers.append(came.wait(30))
+        answers.append(loop.remove_reader(ours))
+        answers.append(loop.remove_reader(ours))
+        theirs.send(b"more")
+        loop.call_soon_threadsafe(loop.stop)
+
+    loop.call_soon(running.set)
+    thread = threading.Thread(target=other)
+    thread.start()
+    loop.run_forever()
+    thread.join()
+    assert answers == [False, True, b"hello", threading.get_ident(), True, True, False]
+    assert ours.recv(10) == b"more"
+    assert not loop.remove_writer(ours)
+
+
+def test_what_another_thread_may_not_watch_is_refused_at_once(loop, tmp_path):
+    running, errors = threading.Event(), []
+
+    def other():
+        assert running.wait(30)
+        with (tmp_path / "file").open("wb") as file:
+            gone = os.dup(file.fileno())
+            os.close(gone)
+            for what in (gone, file, -1, "no file"):
+                try:
+                    loop.add_reader(what, errors.append, "called")
+                except (OSError, ValueError) as exc:
+                    errors.append((type(exc), getattr(exc, "errno", None)))
+        loop.call_soon_threadsafe(loop.stop)
+
+    loop.call_soon(running.set)
+    thread = threading.Thread(target=other)
+    thread.start()
+    loop.run_forever()
+    thread.join()
+    assert errors == [
+        (OSError, errno.EBADF),
+        (PermissionError, errno.EPERM),
+        (ValueError, None),
+        (ValueError, None),
+    ]
+
+
+@pytest.mark.parametrize("first", ["reader", "writer"])
+def test_the_loop_and_another_thread_share_a_descriptor(loop, ends, first):
+    # What the other thread asked for waits for the loop's next turn, which comes only when both have asked.
+    ours, theirs = ends
+    theirs.send(b"x")
+    called = []
+
+    def readable():
+        called.append("reader")
+        loop.remove_reader(ours)
+
+    def writable():
+        called.append("writer")
+        loop.remove_writer(ours)
+
+    watch = {"reader": (loop.add_reader, readable), "writer": (loop.add_writer, writable)}
+
+    async def main():
+        add, callback = watch.pop(first)
+        thread = threading.Thread(target=add, args=(ours, callback))
+        thread.start()
+        thread.join()
+        ((add, callback),) = watch.values()
+        add(ours, callback)
+        while len(called) < 2:
+            await asyncio.sleep(0)
+        loop.add_reader(ours, called.append, "again")
+        thread = threading.Thread(target=loop.remove_reader, args=(ours,))
+        thread.start()
+        thread.join()
+        loop.add_writer(ours, writable)
+        while len(called) < 3:
+            await asyncio.sleep(0)
+
+    loop.run_until_complete(asyncio.wait_for(main(), 30))
+    assert sorted(called) == ["reader", "writer", "writer"]
+
+
+def test_a_descriptor_that_is_closed_before_the_loop_hears_of_it_is_reported(loop, ends, reports):
+    ours, _ = ends
+
+    async def main():
+        copy = ours.dup()
+        thread = threading.Thread(target=loop.add_reader, args=(copy.fileno(), print))
+        thread.start()
+        thread.join()
+        number = copy.fileno()
+        copy.close()
+        await turns()
+        return number
+
+    number = loop.run_until_complete(main())
+    assert reports.take()["exception"].errno == errno.EBADF
+    assert not loop.remove_reader(number)

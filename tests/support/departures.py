@@ -226,6 +226,13 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_watchers.py::test_a_reader_is_called_as_long_as_there_is_something_to_read": {
         "uvloop": _REMOVE_IS_MUTE
     },
+    "test_watchers.py::test_a_descriptor_that_is_closed_before_the_loop_hears_of_it_is_reported": {
+        "asyncio": "the kernel hears of it from the other thread, and forgets it without a word",
+        "uvloop": ABORTS + "libuv does not expect that",
+    },
+    "test_watchers.py::test_another_thread_may_add_and_remove_while_the_loop_waits": {
+        "uvloop": HANGS + "the loop is not woken"
+    },
     "test_watchers.py::test_a_regular_file_cannot_be_watched": {"uvloop": _REMOVE_IS_MUTE},
     "test_watchers.py::test_a_reused_number_is_watched_anew": {"uvloop": _REMOVE_IS_MUTE},
     "test_watchers.py::test_a_second_reader_replaces_the_first": {"uvloop": _REMOVE_IS_MUTE},

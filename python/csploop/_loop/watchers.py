@@ -3,13 +3,18 @@
 One core watcher per descriptor serves both directions. It is registered before the call returns, so that a
 bad descriptor is an exception at once. Level-triggered: the callback comes again each turn until the cause is
 gone.
+
+Programs also call these from other threads than the loop's, which works on asyncio. Then the tables change at
+once, and the loop's thread tells the core in its next turn.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextvars import copy_context
+from threading import get_ident
 from typing import Any, Callable
 
 from csploop._ffi import ffi, lib
@@ -43,7 +48,7 @@ def to_fd(fd: Any) -> int:
 
 
 class Watcher:
-    """One descriptor: its core id and the handles of its two directions."""
+    """One descriptor: its core id, 0 until the core knows it, and the handles of its two directions."""
 
     __slots__ = ("fd", "file", "id", "loop", "reader", "writer")
 
@@ -141,12 +146,18 @@ class WatchersMixin(LoopState):
 
     def _watch(self, fd: int, file: Any, watcher: Watcher | None, event: int, handle: Handle) -> None:
         """Registers one more direction; on an exception everything is as before."""
+        if self._runs_elsewhere():
+            self._watch_from_outside(fd, file, watcher, event, handle)
+            return
         if self._outside is not None:
             self._outside.scheduled()
         if watcher is None:
             self._share_socket(fd)
             watcher = Watcher(self, fd, file)
             self._register(watcher, event)
+        elif not watcher.id:
+            self._share_socket(fd)
+            self._register(watcher, watcher._events() | event)
         else:
             # Also where nothing changes: a descriptor that was closed and came back needs to be found out.
             code = self._lib.csploop_watch_modify(self._core, watcher.id, watcher._events() | event)
@@ -181,6 +192,9 @@ class WatchersMixin(LoopState):
             check(code)
 
     def _narrow(self, watcher: Watcher) -> None:
+        if self._runs_elsewhere():
+            self.call_soon_threadsafe(self._catch_up, watcher)
+            return
         events = watcher._events()
         if not events:
             self._unregister(watcher)
@@ -188,3 +202,43 @@ class WatchersMixin(LoopState):
         code = self._lib.csploop_watch_modify(self._core, watcher.id, events)
         if code not in GONE:
             check(code)
+
+    def _runs_elsewhere(self) -> bool:
+        owner = self._thread_id
+        return owner is not None and owner != get_ident()
+
+    def _watch_from_outside(
+        self, fd: int, file: Any, watcher: Watcher | None, event: int, handle: Handle
+    ) -> None:
+        """`_watch` on another thread than the loop's. What the core would refuse is refused here."""
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        if watcher is None:
+            watcher = self._watchers[fd] = Watcher(self, fd, file)
+        elif not isinstance(file, int):
+            watcher.file = file
+        if event == READ:
+            watcher.reader = handle
+        else:
+            watcher.writer = handle
+        self.call_soon_threadsafe(self._catch_up, watcher)
+
+    def _catch_up(self, watcher: Watcher) -> None:
+        """Tells the core, on the loop's thread, what another thread changed."""
+        if self._watchers.get(watcher.fd) is not watcher:
+            return
+        events = watcher._events()
+        code = self._lib.csploop_watch_modify(self._core, watcher.id, events) if watcher.id and events else 0
+        if not events or code in GONE:
+            self._unregister(watcher)
+            watcher.id = 0
+        else:
+            check(code)
+        if events and not watcher.id:
+            self._share_socket(watcher.fd)
+            try:
+                self._register(watcher, events)
+            except BaseException:
+                self._watchers.pop(watcher.fd, None)
+                raise

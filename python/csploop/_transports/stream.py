@@ -203,7 +203,7 @@ class StreamTransport(Reading, Writing):
             self._settle()
             if self._queued:
                 self._loop._flush()
-        return self._extra.get(name, default)
+        return super().get_extra_info(name, default)
 
     def close(self) -> None:
         if not self._closing:
