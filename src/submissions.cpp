@@ -17,8 +17,8 @@ void Loop::take(csploop_batch &batch) {
         const csploop_submission &submission = batch.submissions[i];
         int code = CSPLOOP_ENOMEM;
         try {
-            if (refused_.empty())
-                code = take_one(submission, batch);
+            tell_refused();
+            code = take_one(submission, batch);
         } catch (const std::bad_alloc &) {
         }
         if (code == 0)
@@ -28,14 +28,16 @@ void Loop::take(csploop_batch &batch) {
         refused_.push_back(completion(reference ? CSPLOOP_KIND_WRITTEN : CSPLOOP_KIND_REJECTED, submission.id, nullptr,
                                       reinterpret_cast<void *>(submission.token), code, 0,
                                       reference ? uint16_t{0} : static_cast<uint16_t>(submission.op)));
-        try {
-            tell_refused();
-        } catch (const std::bad_alloc &) { // the turn tells before it waits, or the next one
-        }
+    }
+    try {
+        tell_refused();
+    } catch (const std::bad_alloc &) { // the turn tells before it waits, or the next one
     }
 }
 
 void Loop::tell_refused() {
+    if (refused_.empty())
+        return;
     make_room(completions_, refused_.size());
     completions_.insert(completions_.end(), refused_.begin(), refused_.end());
     refused_.clear();

@@ -112,10 +112,15 @@ int Loop::turn_once(csploop_batch *batch, int64_t timeout_ns) {
 int Loop::collect(int64_t timeout_ns) {
     collecting_ = true;
     streams_.begin_batch();
-    timers_.collect_soon(completions_);
-    streams_.deliver_held();
-    if (datagrams_)
-        datagrams_->deliver_held();
+    try {
+        timers_.collect_soon(completions_);
+        streams_.deliver_held();
+        if (datagrams_)
+            datagrams_->deliver_held();
+    } catch (const std::bad_alloc &) {
+        flush_dirty(); // whatever happens, nothing stays in the host's out slab
+        throw;
+    }
     flush_dirty();
     deliver_owed();
     if (const int code = wait(timeout_ns))

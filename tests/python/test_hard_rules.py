@@ -62,7 +62,7 @@ def test_rule13_simulated_time_is_held_by_what_is_under_way_and_not_by_what_idle
 
 @on_linux
 @pytest.mark.skipif(
-    "libasan" in os.environ.get("LD_PRELOAD", ""), reason="a core built with a sanitizer takes the library's place"
+    "libasan" in os.environ.get("LD_PRELOAD", ""), reason="a core built with a sanitizer takes its place"
 )
 def test_rule14_whoever_asks_for_the_library_in_this_process_gets_the_one_beside_the_module() -> None:
     beside = Path(_load.__file__).resolve().parent / LIBRARY

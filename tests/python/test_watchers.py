@@ -291,8 +291,9 @@ async def test_a_reader_that_never_reads_starves_nobody(loop, ends):
         count[0] += 1
 
     loop.add_reader(a, readable)
-    await asyncio.sleep(0.002)
-    assert count[0] > 1
+    await asyncio.sleep(0.002)  # a timer comes through
+    while count[0] < 2:  # it is told for as long as it lasts, however few turns the timer took
+        await asyncio.sleep(0)
     loop.remove_reader(a)
 
 

@@ -34,7 +34,7 @@ from csploop._loop.timers import LARGEST_ID_BLOCK
 MEMORY_ALLOWANCE_KIB = 4096
 # What a transfer may hold at any moment: both ends' buffers, here in one process.
 GIGABYTE_ALLOWANCE_KIB = 32 * 1024
-# Lists in the core grow with what comes together in one turn; a leak of one byte a round is more.
+# Lists in the core grow with what comes together in one turn; one id left by each round is far more.
 CORE_ALLOWANCE_BYTES = 8192
 # The core keeps spare blocks for unsent bytes (src/blocks.hpp): how many, of what size, for how much.
 SPARE_BLOCKS = ((64, 16 * 1024, 1), (8, 128 * 1024, 16 * 1024 + 1))
