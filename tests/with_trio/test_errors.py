@@ -188,23 +188,27 @@ async def test_a_future_cancelled_by_somebody_else_is_passed_along_unchanged():
 
 async def test_an_asyncio_task_that_ends_well_when_cancelled_returns():
     async def stubborn():
+        asyncio.get_running_loop().call_soon(scope.cancel)
         try:
             await asyncio.sleep(3600)
         except asyncio.CancelledError:
             return 42
 
-    with trio.move_on_after(0.01):
+    with trio.CancelScope() as scope:
         assert await aio_as_trio(stubborn)() == 42
+    assert scope.cancel_called
+    assert not scope.cancelled_caught
 
 
 async def test_an_error_while_cancelled_is_an_error():
     async def fails():
+        asyncio.get_running_loop().call_soon(scope.cancel)
         try:
             await asyncio.sleep(3600)
         finally:
             raise KeyError("cleaning up")
 
-    with pytest.raises(KeyError, match="cleaning up"), trio.move_on_after(0.01):
+    with pytest.raises(KeyError, match="cleaning up"), trio.CancelScope() as scope:
         await aio_as_trio(fails)()
 
 

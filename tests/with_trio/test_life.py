@@ -79,6 +79,38 @@ def test_tasks_outside_the_block_have_no_loop():
     trio.run(main)
 
 
+def test_a_task_outside_the_block_may_run_a_loop_of_its_own():
+    """Which sets and takes away the thread's running loop; each task still sees its own."""
+
+    async def main():
+        inside, outside = trio.Event(), trio.Event()
+
+        async def where():
+            await asyncio.sleep(0)
+            return asyncio.get_running_loop()
+
+        async def other():
+            await inside.wait()
+            for run in (asyncio.run, csploop.run) * 2:
+                assert run(where()) is not None
+                assert asyncio._get_running_loop() is None
+                await trio.lowlevel.checkpoint()
+            outside.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(other)
+            await trio.testing.wait_all_tasks_blocked()
+            async with open_loop() as loop:
+                inside.set()
+                while not outside.is_set():
+                    assert asyncio.get_running_loop() is loop
+                    assert await aio_as_trio(where)() is loop
+                    await trio.lowlevel.checkpoint()
+                    assert asyncio.get_running_loop() is loop
+
+    trio.run(main)
+
+
 def test_loops_can_be_nested_and_stand_side_by_side():
     async def where():
         return asyncio.get_running_loop()

@@ -175,7 +175,8 @@ class Driver:
         self._enter()
         try:
             sys.set_asyncgen_hooks(*self._hooks)
-            events._set_running_loop(loop)
+            if outer_loop is not loop:  # as a host may have told asyncio; before 3.12 that is a system call
+                events._set_running_loop(loop)
             if not loop._immediate:
                 loop._dirty = loop._gathered
             loop._stopping = True  # one turn, and no sleep in it
@@ -207,7 +208,8 @@ class Driver:
                 if loop._dirty or loop._ops or loop._unprepared:
                     loop._flush()
                 self._leave()
-            events._set_running_loop(outer_loop)
+            if outer_loop is not loop:
+                events._set_running_loop(outer_loop)
             sys.set_asyncgen_hooks(*outer_hooks)
             if outer_task is not None:
                 swap_current_task(outer_loop, outer_task)

@@ -30,6 +30,8 @@ get_running_loop = events._get_running_loop
 
 _variable: ContextVar[BaseTrioEventLoop | None] = ContextVar("csploop.trio.current_loop", default=None)
 
+UNKNOWN: Any = object()
+
 # asyncio loops that host a Trio run, and their side of the border.
 guests: dict[Any, Border] = {}
 
@@ -69,7 +71,7 @@ class CurrentLoop:
             return
         instrument = _instrument.get()
         if instrument is not None:
-            set_running_loop(instrument.outer if loop is None else loop)
+            instrument.show(instrument.outer if loop is None else loop)
 
     def __repr__(self) -> str:
         return f"<csploop.trio.current_loop: {_variable.get()!r}>"
@@ -85,11 +87,22 @@ class RunningLoop(trio.abc.Instrument):
         self.users = 0
         # In a guest run the host's, else None.
         self.outer = get_running_loop()
+        self._shown: Any = self.outer
         self._show_policy_loop: Callable[[], None] = hide_policy_loop()
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        loop = task.context.get(_variable)
-        set_running_loop(self.outer if loop is None else loop)
+        loop: Any = task.context.get(_variable)
+        if loop is None:
+            loop = self.outer
+        if loop is not self._shown:
+            self.show(loop)
+
+    def show(self, loop: Any) -> None:
+        """Tells asyncio, unless it knows: before Python 3.12 telling and asking are a system call each."""
+        if loop is not self._shown:
+            self._shown = UNKNOWN  # Ctrl-C may come in between
+            set_running_loop(loop)
+            self._shown = loop
 
     def after_run(self) -> None:
         self.leave()
@@ -122,7 +135,7 @@ class GuestsRunningLoop(RunningLoop):
     """The same in a guest run, whose host's code runs while Trio waits."""
 
     def before_io_wait(self, timeout: float) -> None:
-        set_running_loop(self.outer)
+        self.show(self.outer)
 
 
 _instrument: trio.lowlevel.RunVar[RunningLoop | None] = trio.lowlevel.RunVar("csploop.trio", None)
