@@ -19,7 +19,7 @@ from collections import Counter
 
 import csploop
 import pytest
-from csploop._loop import datagrams, debug, gather, timers, turn
+from csploop._loop import datagrams, debug, gather, records, timers, turn
 from csploop._loop.words import REFERENCE_BYTES
 from support.protocols import Recorder
 
@@ -35,6 +35,7 @@ LIMIT = 5_000  # turns that what is under way may take
 # The loop's own part of a turn. Its callers and the called have user code, where the user gets the exception.
 TURNING = {
     turn.__file__: {"_turns", "_take", "_dispatch", "_dispatch_rest", "_relieve", "_map_slab", "_run_ready"},
+    records.__file__: {"unpack_items", "<listcomp>", "load_items", "take_datagram"},
     gather.__file__: {name for name in vars(gather.GatherMixin) if name.startswith("_")} - {"_on_rejected"},
     timers.__file__: {"_add_timers", "_cancel_timers", "_reserve_ids"},
     datagrams.__file__: {"_gather_datagrams"},

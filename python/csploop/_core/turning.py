@@ -14,7 +14,7 @@ from csploop._core.records import Record, Submission
 from csploop._ffi import ffi, lib
 from csploop._ffi.errors import ClosedError, check
 from csploop._loop import words
-from csploop._loop.turn import take_datagram
+from csploop._loop.records import take_datagram
 
 __all__ = ["FOREVER", "Turning", "options_of", "token_of"]
 

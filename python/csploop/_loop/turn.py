@@ -6,9 +6,9 @@ rest of a batch that an exception interrupts waits in `_unfinished` for the next
 comes after a call or at a function's beginning; so what is next leaves its queue by iteration or by
 subscripts, and comes back when its function has not begun.
 
-The loops below are written for speed and are the only place that is: local names, no calls that a branch can
-save. bench/hot.py measures them (echo, 100 connections, 1 KiB: the whole of Python has about 1.5 us a
-message).
+The loops below, in records.py and in gather.py are written for speed and are the only place that is: local
+names, no calls that a branch can save. bench/hot.py measures them (echo, 100 connections, 1 KiB: the whole
+of Python has about 1.5 us a message).
 """
 
 from __future__ import annotations
@@ -25,33 +25,17 @@ from csploop._compat import STRUCT_IS_SLOW, has_begun
 from csploop._ffi import ffi
 from csploop._ffi.errors import check
 from csploop._loop.handles import EmptyHandle
+from csploop._loop.records import load_items, record_fields, unpack_items
 from csploop._loop.state import LoopState
-from csploop._loop.words import (
-    READ,
-    RECORD,
-    RECV,
-    RECV_ADDRESS,
-    RECV_TRUNCATED,
-    REJECTED,
-    TIMER,
-    WRITTEN,
-)
+from csploop._loop.words import READ, RECV, REJECTED, TIMER, WRITTEN
 
 __all__ = ["TurnMixin"]
 
 monotonic = time.monotonic
 # By `map`, not by a call of ours, after which a signal's exception could lose what was taken.
 take_first = deque.popleft
-iter_records = RECORD.iter_unpack
-unpack_record = RECORD.unpack_from
 
 CAPACITY = 512  # records that one turn hands out
-RECORD_SHIFT = 5  # a record has 32 bytes
-# Where its fields are, in fields of their own width.
-LONGS = 4
-ID, TOKEN, RESULT = 0, 1, 2
-OFFSET = 6
-KIND, FLAGS = 14, 15
 # While callbacks are ready and nothing waits to be sent, the kernel is asked this often (seconds).
 POLL_EVERY = 50e-6
 # Unsent bytes do not wait longer than for this many streams or seconds.
@@ -159,62 +143,13 @@ class TurnMixin(LoopState):
             self._relieve()
 
     def _take(self, count: int) -> Iterator[Any]:
-        """The batch's records as (id, kind, data), their bytes copied out of the slab.
-
-        Data is a READ's bytes, what `take_datagram` makes of a RECV, and token, result and offset of others.
-        """
+        """The batch's records as (id, kind, data); see records.py."""
         batch = self._batch
         if batch.slab != self._slab_address:
             self._map_slab()
-        slab = self._slab_view
         if STRUCT_IS_SLOW:
-            return iter(self._read_records(count))
-        if count == 1:
-            id, token, result, offset, kind, flags = unpack_record(self._records_view)
-            data = (
-                slab[offset : offset + result]
-                if kind == READ
-                else take_datagram(slab, result, offset, flags)
-                if kind == RECV
-                else (token, result, offset)
-            )
-            return iter(((id, kind, data),))
-        read = READ
-        recv = RECV
-        return iter(
-            [
-                (
-                    id,
-                    kind,
-                    slab[offset : offset + result]
-                    if kind == read
-                    else take_datagram(slab, result, offset, flags)
-                    if kind == recv
-                    else (token, result, offset),
-                )
-                for id, token, result, offset, kind, flags in iter_records(
-                    self._records_view[: count << RECORD_SHIFT]
-                )
-            ]
-        )
-
-    def _read_records(self, count: int) -> list[Any]:
-        """As _take, by plain loads (bench: hot.py on PyPy)."""
-        slab = self._slab_view
-        longs, ints, shorts = self._record_fields
-        items: list[Any] = []
-        for at in range(0, count * LONGS, LONGS):
-            id = longs[at + ID]
-            result = longs[at + RESULT]
-            offset = ints[2 * at + OFFSET]
-            kind = shorts[4 * at + KIND]
-            if kind == READ:
-                items.append((id, kind, slab[offset : offset + result]))
-            elif kind == RECV:
-                items.append((id, kind, take_datagram(slab, result, offset, shorts[4 * at + FLAGS])))
-            else:
-                items.append((id, kind, (longs[at + TOKEN], result, offset)))
-        return items
+            return load_items(self._record_fields, self._slab_view, count)
+        return unpack_items(self._records_view, self._slab_view, count)
 
     def _dispatch_rest(self) -> None:
         """Dispatches what is left of the present batch."""
@@ -334,10 +269,7 @@ class TurnMixin(LoopState):
         self._records = batch.records = ffi.new("csploop_record[]", CAPACITY)
         self._records_view = ffi.buffer(self._records)
         if STRUCT_IS_SLOW:
-            # Signed, because what PyPy reads as an unsigned long is an int of the slow kind.
-            self._record_fields = tuple(
-                ffi.cast(kind, self._records) for kind in ("int64_t *", "uint32_t *", "uint16_t *")
-            )
+            self._record_fields = record_fields(self._records)
         batch.capacity = CAPACITY
         self._batch = batch
 
@@ -345,10 +277,3 @@ class TurnMixin(LoopState):
         batch = self._batch
         self._slab_view = ffi.buffer(batch.slab, batch.slab_size) if batch.slab else None
         self._slab_address = batch.slab
-
-
-def take_datagram(slab: Any, length: int, offset: int, flags: int) -> tuple[bytes, bytes, bool]:
-    """A datagram's sender, which lies before it, its bytes, and whether it was cut."""
-    address = flags & RECV_ADDRESS
-    start = offset - (address + 7 & ~7)
-    return slab[start : start + address], slab[offset : offset + length], bool(flags & RECV_TRUNCATED)
