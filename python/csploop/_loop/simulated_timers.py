@@ -25,7 +25,7 @@ __all__ = ["NEVER_US", "SimulatedTimersMixin"]
 
 # Later than any time that counts: 2262, the end of nanoseconds in 64 bits.
 NEVER_US = 2**63 // 1000
-# Two units in the last place of a float: what time() + delay has lost. Up to FINE (us) that is less than 1 us.
+# Two units in the last place of a float: what time() + delay has lost. Less than 1 us up to FINE us.
 FLOAT_LOSS = 4.5e-16
 FINE = 8e14
 FEW_HUSKS = 64
