@@ -59,19 +59,24 @@ class SimulatedLoop(SerialMixin, SimulatedTimersMixin, HoldsMixin):
         self.check_interrupt: Callable[[], object] = no_interrupt
         self.host_time = None
         self._now_us = start_us
-        self._end_us = end_us
+        self._set_end(end_us)
         self._core_us = max(start_us, 0)
         self._io_timeout = io_timeout
         self._turns_here = 0
         super().__init__(poller=poller, write=write)
         # What is taken by iteration is not lost when a signal's exception comes after a call, as in turn.py.
-        self._ready_first = map(take_first, repeat(self._ready))
-        self._due_first = map(take_first, repeat(self._due))
+        ready_first = map(take_first, repeat(self._ready))
+        due_first = map(take_first, repeat(self._due))
+        # What a settling works with, in one piece, because there is one for each sleep.
+        self._tools = (self._ready, ready_first, self._due, due_first, self._deadlines, self._timers_at)
 
     def _configure(self, options: Any) -> None:
         super()._configure(options)
         options.clock = self._lib.CSPLOOP_CLOCK_SIMULATED
         options.start_ns = self._core_us * 1000
+
+    def _set_end(self, end_us: int) -> None:
+        self._end_us = min(end_us, NEVER_US - 1)
 
     def close(self) -> None:
         super().close()
@@ -90,19 +95,19 @@ class SimulatedLoop(SerialMixin, SimulatedTimersMixin, HoldsMixin):
             deadline = self.settle(deadline)
             if self._stopping:
                 return
-            if deadline == NEVER_US:
+            if deadline > self._end_us:
+                if deadline < NEVER_US:
+                    self._stopping = True  # the end of time ends the run
+                    self.settle(self._end_us)
+                    return
                 self._cross(-1)
                 deadline = self._now_us
-            elif deadline > self._end_us:
-                self._stopping = True  # the end of time ends the run
-                self.settle(self._end_us)
-                return
 
     def settle(self, now_us: int) -> int:
         """Moves time, does all there is to do then, and waits for what holds time. Ends early if stopping.
 
-        Returns the next deadline, NEVER_US for none. In a turn come first what was ready before, then I/O,
-        then the timers that were due before.
+        Returns the next deadline, NEVER_US or more for none. In a turn come first what was ready before, then
+        I/O, then the timers that were due before.
 
         bench: simulated_year. All of a turn is in here, because a call is a part of what a sleep costs.
         """
@@ -111,29 +116,29 @@ class SimulatedLoop(SerialMixin, SimulatedTimersMixin, HoldsMixin):
             self._turns_here = 0
         now = self._now_us
         turns = self._turns_here
-        ready = self._ready
-        deadlines = self._deadlines
-        timers_at = self._timers_at
-        due = self._due
+        ready, ready_first, due, due_first, deadlines, timers_at = self._tools
         owners = self._owners
         dirty = self._dirty
         # How many of those that have records want no turn of the core: the signals' gate, which only wakes.
         quiet = 0 if self._signal_gate is None else 1
         idle_since = 0.0
         idle_turns = -1
-        handle: Any = None
+        handle: Any
+        if deadlines and deadlines[0] <= now:
+            handle = timers_at.get(now)
+            if type(handle) is EmptyTimerHandle and handle._id and deadlines[0] == now:
+                # The usual case of _take_due, without the call.
+                handle._id = 0
+                due.append(handle)
+                del timers_at[now]
+                heappop(deadlines)
+            else:
+                self._take_due(now)
         while True:
             todo = len(ready)
-            if deadlines and deadlines[0] <= now:
-                there: Any = timers_at.get(now)
-                if deadlines[0] == now and type(there) is EmptyTimerHandle and there._id:
-                    # The usual case of _take_due, without the call.
-                    there._id = 0
-                    due.append(there)
-                    del timers_at[now]
-                    heappop(deadlines)
-                else:
-                    self._take_due(now)
+            if self._overdue:
+                self._overdue = False
+                self._take_due(now)
             elif not todo and not due:
                 busy = self._ops or dirty or len(owners) > quiet
                 if self._stopping:
@@ -166,7 +171,7 @@ class SimulatedLoop(SerialMixin, SimulatedTimersMixin, HoldsMixin):
             if self._debug:
                 self._run_ready_checked(todo)
             elif todo:
-                for handle in self._ready_first:
+                for handle in ready_first:
                     if not handle._cancelled:
                         args = handle._args
                         try:
@@ -186,7 +191,7 @@ class SimulatedLoop(SerialMixin, SimulatedTimersMixin, HoldsMixin):
             if count:
                 self._dispatch_rest()
             if due:
-                for handle in self._due_first:
+                for handle in due_first:
                     handle._scheduled = False
                     if not handle._cancelled:
                         callback = handle._callback
@@ -210,10 +215,8 @@ class SimulatedLoop(SerialMixin, SimulatedTimersMixin, HoldsMixin):
                 break
         self._turns_here = turns
         # A traceback that somebody keeps leads to this frame, and must not keep what was called.
-        handle = there = callback = args = None
-        if deadlines and not self._husks and deadlines[0] < NEVER_US:
-            return deadlines[0]
-        return self.next_deadline_us()
+        handle = callback = args = None
+        return deadlines[0] if deadlines and not self._husks else self.next_deadline_us()
 
     def _cross(self, timeout_ns: int) -> int:
         """One turn of the core, and what comes of it. Sleeps if nothing is ready and timeout_ns is not 0."""

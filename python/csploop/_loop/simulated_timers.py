@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush
-from math import ceil
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any, Callable
 
 from csploop._loop.handles import EmptyTimerHandle, TimerHandle
@@ -25,6 +25,9 @@ __all__ = ["NEVER_US", "SimulatedTimersMixin"]
 
 # Later than any time that counts: 2262, the end of nanoseconds in 64 bits.
 NEVER_US = 2**63 // 1000
+# Two units in the last place of a float: what time() + delay has lost. Less than 1 us up to FINE us.
+FLOAT_LOSS = 4.5e-16
+FINE = 8e14
 FEW_HUSKS = 64
 
 
@@ -35,9 +38,11 @@ def round_up(seconds: float) -> int:
         if scaled != scaled:
             raise ValueError("a timer's time must not be NaN")
         return NEVER_US if scaled > 0 else -NEVER_US
-    whole = int(scaled // 1)
-    # Two units in the last place: what time() + delay has lost. Today's times are given to a quarter of a us.
-    return whole + 1 if scaled - whole > min(abs(scaled) * 4.5e-16, 0.4) else whole
+    if -FINE < scaled < FINE:
+        return ceil(scaled - abs(scaled) * FLOAT_LOSS)
+    whole = floor(scaled)
+    # Today's times are given to a quarter of a microsecond.
+    return whole + 1 if scaled - whole > min(abs(scaled) * FLOAT_LOSS, 0.4) else whole
 
 
 class SimulatedTimersMixin(LoopState):
@@ -60,6 +65,8 @@ class SimulatedTimersMixin(LoopState):
         self._timers_at: dict[int, Any] = {}
         # Those whose time has come.
         self._due: deque[TimerHandle] = deque()
+        # Whether timers may have been added whose time had come already.
+        self._overdue = False
         self._husks = 0
         self._husk_limit = FEW_HUSKS
         super().__init__(poller=poller, write=write)
@@ -89,13 +96,11 @@ class SimulatedTimersMixin(LoopState):
         if self._outside is not None:
             self._follow_host()
         scaled = delay * 1e6
-        if 0 < scaled < 8e14:  # bench: simulated_year. The usual case of round_up, without the call
-            deadline = ceil(scaled)
-            if scaled - (deadline - 1) <= scaled * 4.5e-16:
-                deadline -= 1
-            deadline += self._now_us
+        if 0.0 < scaled < FINE:  # bench: simulated_year. The usual case of round_up, without the call
+            deadline = ceil(scaled - scaled * FLOAT_LOSS) + self._now_us
         elif scaled <= 0:
             deadline = self._now_us
+            self._overdue = True
         else:
             deadline = self._now_us + round_up(delay)
         return self._add_timer(deadline, deadline / 1e6, callback, args, context)
@@ -105,7 +110,10 @@ class SimulatedTimersMixin(LoopState):
     ) -> TimerHandle:
         if when is None:
             raise TypeError("when cannot be None")
-        return self._add_timer(round_up(when), when, callback, args, context)
+        deadline = round_up(when)
+        if deadline <= self._now_us:
+            self._overdue = True
+        return self._add_timer(deadline, when, callback, args, context)
 
     def _add_timer(
         self, deadline: int, when: float, callback: Callable[..., object], args: Any, context: Context | None

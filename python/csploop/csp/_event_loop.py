@@ -190,7 +190,7 @@ class SimulatedCspEventLoop(CspEventLoop, SimulatedLoop):
         if end_us <= start_us:
             raise ValueError(f"the end of a simulation must be after its start, not {end!r} after {start!r}")
         self._now_us = start_us
-        self._end_us = end_us
+        self._set_end(end_us)
 
     def run_forever(self) -> None:
         self._begun = True

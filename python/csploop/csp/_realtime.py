@@ -26,7 +26,7 @@ from csploop._loop.base import Loop
 from csploop._loop.driver import Driver
 from csploop._loop.handles import TimerHandle
 from csploop.csp._driven import DrivenRun
-from csploop.csp._times import to_microseconds
+from csploop.csp._times import MICROSECOND, to_microseconds
 from csploop.csp._wake import Watch, watch
 
 __all__ = ["RealtimeRun"]
@@ -178,7 +178,7 @@ class RealtimeRun(DrivenRun):
             return
         assert self._schedule is not None and self._reschedule is not None
         # csp counts from its now(), the beginning of this cycle, in whole microseconds. Never early.
-        delay = timedelta(microseconds=max(at // 1000 + 1 - to_microseconds(self.now()), 0))
+        delay = MICROSECOND * max(at // 1000 + 1 - to_microseconds(self.now()), 0)
         if self._alarm is None:
             self._alarm = self._schedule(delay)
         else:

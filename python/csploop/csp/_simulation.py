@@ -29,7 +29,7 @@ class SettlingDriver(Driver):
     loop: SimulatedLoop
 
     def settle(self, now_us: int) -> int:
-        """Moves time, does all there is to do, and returns the next deadline (NEVER_US for none)."""
+        """Moves time, does all there is to do, and returns the next deadline (NEVER_US or more for none)."""
         loop = self.loop
         self._rearmed = True  # nothing that is scheduled in here has to be told to the host
         loop._outside = None
@@ -57,7 +57,7 @@ class SimulatedRun(DrivenRun):
     ) -> None:
         owned = loop is None
         super().__init__(loop or SimulatedLoop(start_us=start_us, io_timeout=io_timeout), owned=owned)
-        self._end_us = end_us
+        self._end_us = min(end_us, NEVER_US - 1)
         self._driver: SettlingDriver = SettlingDriver(
             self.loop, rearm=self._rearm, on_stop=self._loop_stopped
         )
@@ -117,9 +117,11 @@ class SimulatedRun(DrivenRun):
             raise KeyboardInterrupt
         if self._errands or self._stop_wanted or self._failure is not None:
             self._do_errands()
-        if self._alarm is None and deadline != NEVER_US:
-            # An alarm behind the end makes the engine go on to the end; far away, its time would not fit.
+        if self._alarm is None:
             if deadline > self._end_us:
+                if deadline >= NEVER_US:
+                    return
+                # An alarm behind the end makes the engine go on to the end; far away, its time would not fit.
                 deadline = self._end_us + 1
             self._alarm_us = deadline
             self._alarm = self._schedule(MICROSECOND * (deadline - at), deadline)  # type: ignore[misc]
