@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 
+import csploop
 import pytest
 from support.peers import adopt
 from support.protocols import Recorder
@@ -416,3 +417,33 @@ def test_a_descriptor_that_is_closed_before_the_loop_hears_of_it_is_reported(loo
     number = loop.run_until_complete(main())
     assert reports.take()["exception"].errno == errno.EBADF
     assert not loop.remove_reader(number)
+
+
+def test_another_thread_may_add_and_remove_while_a_run_begins(ends):
+    ours, theirs = ends
+    theirs.send(b"x")
+    begun, added, answers = threading.Event(), threading.Event(), []
+
+    class Slow(csploop.Loop):
+        def _open_signal_gate(self):
+            begun.set()  # the core belongs to this thread by now, and nobody else knows
+            answers.append(added.wait(30))
+            return super()._open_signal_gate()
+
+    def other():
+        assert begun.wait(30)
+        answers.append(loop.remove_reader(theirs))
+        loop.add_reader(ours, loop.stop)
+        added.set()
+
+    loop = Slow()
+    try:
+        loop.add_reader(theirs, answers.append, "called")
+        thread = threading.Thread(target=other)
+        thread.start()
+        loop.run_forever()
+        thread.join()
+        assert loop.remove_reader(ours)
+    finally:
+        loop.close()
+    assert answers == [True, True]

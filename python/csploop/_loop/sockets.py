@@ -265,13 +265,14 @@ class SocketsMixin(LoopState):
 
     def _forget_socket(self, fd: int) -> None:
         """Gives the descriptor up, for whoever registers it next."""
-        watch: SocketWatch | None = self._socket_watches.pop(fd, None)
+        watch = self._socket_watches.get(fd)
         if watch is None:
             return
-        self._owners.pop(watch.id, None)
         code = self._lib.csploop_unwatch(self._core, watch.id)
         if code not in GONE:
             check(code)
+        self._socket_watches.pop(fd, None)
+        self._owners.pop(watch.id, None)
 
     def _share_socket(self, fd: int) -> None:
         """A watcher took the descriptor over from sock_*: what waited there goes on waiting beside it."""

@@ -18,7 +18,7 @@ from threading import get_ident
 from typing import Any, Callable
 
 from csploop._ffi import ffi, lib
-from csploop._ffi.errors import check
+from csploop._ffi.errors import WrongThreadError, check
 from csploop._loop.handles import Handle
 from csploop._loop.state import LoopState
 
@@ -151,24 +151,29 @@ class WatchersMixin(LoopState):
             return
         if self._outside is not None:
             self._outside.scheduled()
-        if watcher is None:
-            self._share_socket(fd)
-            watcher = Watcher(self, fd, file)
-            self._register(watcher, event)
-        elif not watcher.id:
-            self._share_socket(fd)
-            self._register(watcher, watcher._events() | event)
-        else:
-            # Also where nothing changes: a descriptor that was closed and came back needs to be found out.
-            code = self._lib.csploop_watch_modify(self._core, watcher.id, watcher._events() | event)
-            if code in GONE:
-                # The descriptor was closed behind our back; the number may be somebody else's by now.
-                self._unregister(watcher)
-                watcher.reader = watcher.writer = None
-                watcher.file = file
+        try:
+            if watcher is None:
+                self._share_socket(fd)
+                watcher = Watcher(self, fd, file)
                 self._register(watcher, event)
+            elif not watcher.id:
+                self._share_socket(fd)
+                self._register(watcher, watcher._events() | event)
             else:
-                check(code)
+                # Also where nothing changes: a descriptor that was closed and came back is found out so.
+                code = self._lib.csploop_watch_modify(self._core, watcher.id, watcher._events() | event)
+                if code in GONE:
+                    # The descriptor was closed behind our back; the number may be somebody else's by now.
+                    self._unregister(watcher)
+                    watcher.reader = watcher.writer = None
+                    watcher.file = file
+                    self._register(watcher, event)
+                else:
+                    check(code)
+        except WrongThreadError:
+            # A run has begun meanwhile; it has not told yet where.
+            self._watch_from_outside(fd, file, watcher, event, handle)
+            return
         if event == READ:
             watcher.reader = handle
         else:
@@ -185,21 +190,26 @@ class WatchersMixin(LoopState):
         self._owners[watcher.id] = watcher
 
     def _unregister(self, watcher: Watcher) -> None:
-        self._owners.pop(watcher.id, None)
-        self._watchers.pop(watcher.fd, None)
         code = self._lib.csploop_unwatch(self._core, watcher.id)
         if code not in GONE:
             check(code)
+        self._owners.pop(watcher.id, None)
+        self._watchers.pop(watcher.fd, None)
 
     def _narrow(self, watcher: Watcher) -> None:
+        events = watcher._events()
         if self._runs_elsewhere():
+            code = lib.CSPLOOP_ETHREAD
+        elif events:
+            code = self._lib.csploop_watch_modify(self._core, watcher.id, events)
+        else:
+            code = self._lib.csploop_unwatch(self._core, watcher.id)
+        if code == lib.CSPLOOP_ETHREAD:
             self.call_soon_threadsafe(self._catch_up, watcher)
             return
-        events = watcher._events()
         if not events:
-            self._unregister(watcher)
-            return
-        code = self._lib.csploop_watch_modify(self._core, watcher.id, events)
+            self._owners.pop(watcher.id, None)
+            self._watchers.pop(watcher.fd, None)
         if code not in GONE:
             check(code)
 
@@ -215,9 +225,10 @@ class WatchersMixin(LoopState):
         if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
         if watcher is None:
-            watcher = self._watchers[fd] = Watcher(self, fd, file)
+            watcher = Watcher(self, fd, file)
         elif not isinstance(file, int):
             watcher.file = file
+        self._watchers[fd] = watcher
         if event == READ:
             watcher.reader = handle
         else:
