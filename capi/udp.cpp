@@ -31,7 +31,8 @@ template <class Ask>
 int address_of(csploop_t *loop, csploop_id id, char *buffer, size_t length, Ask &&ask) {
     if (!buffer)
         return CSPLOOP_EINVAL;
-    return on_socket(loop, id, [&](csploop::DatagramSocket &socket) { return address_text(socket.fd, buffer, length, ask); });
+    return on_socket(loop, id,
+                     [&](csploop::DatagramSocket &socket) { return address_text(socket.fd, buffer, length, ask); });
 }
 
 } // namespace
