@@ -19,6 +19,7 @@ from support.departures import ABORTS, DEPARTURES, HANGS, LEAVES
 from support.kinds import KINDS, Kind, choose
 from support.leaks import PYPY, Snapshot, collect_garbage, let_go, open_fds, shut_down_sockets
 from support.reports import Reports
+from support.tracebacks import number_lines
 
 # A signal fails the test and lets the others go on; a thread can only end the process.
 TIMEOUT_METHOD = "signal" if hasattr(signal, "SIGALRM") else "thread"
@@ -226,6 +227,8 @@ def _no_collection() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[Any]:
+    if call.excinfo is not None:
+        number_lines(call.excinfo.value)
     with _no_collection():  # pytest parses the sources of a failure
         report = yield
     if report.failed or report.outcome == "skipped":

@@ -137,6 +137,29 @@ def test_garbage_that_parses_does_not_end_the_session(session):
     assert "PASSED test_it.py::test_second" in output, output
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="before Python 3.11 each instruction has a line")
+def test_a_failure_in_code_without_a_line_does_not_end_the_session(session):
+    # A signal's exception may come at a jump that has none, as in the loop of asyncio's TLS.
+    output = session(
+        test_it="""
+            def fails():
+                raise KeyError("of no line")
+            fails.__code__ = fails.__code__.replace(co_linetable=b"\\xff" * len(fails.__code__.co_code))
+            def test_first():
+                try:
+                    fails()
+                except KeyError as exc:
+                    assert exc.__traceback__.tb_next.tb_lineno is None
+                    raise ValueError("chained") from exc
+            def test_second():
+                pass
+            """,
+    )
+    assert "INTERNALERROR" not in output
+    assert "FAILED test_it.py::test_first - ValueError: chained" in output, output
+    assert "PASSED test_it.py::test_second" in output, output
+
+
 def test_an_unknown_loop_is_refused():
     with pytest.raises(ValueError, match="nonsense"):
         choose("csploop,nonsense")
