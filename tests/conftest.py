@@ -25,6 +25,7 @@ from support.tracebacks import number_lines
 TIMEOUT_METHOD = "signal" if hasattr(signal, "SIGALRM") else "thread"
 SETTLE = 5  # seconds that what a test has closed may take to end
 DEPARTED = 5  # seconds of a test that is expected to fail
+AGAIN = 2  # seconds until a bound whose exception went nowhere raises it again
 GRACE = 10  # seconds that a test which swallows its timeout has until the process dies
 NOWHERE = "on-none-of-the-chosen-loops"
 
@@ -51,6 +52,7 @@ _stderr_fd = pytest.StashKey[int]()
 _failed = pytest.StashKey[bool]()
 _bounded = pytest.StashKey[bool]()  # a test's bound has not been taken away yet
 _strikes = pytest.StashKey[bool]()  # a test's bound may raise its exception now
+_struck = pytest.StashKey[bool]()  # it has, in this phase or one before
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -172,8 +174,11 @@ def pytest_timeout_set_timer(item: pytest.Item) -> Iterator[Any]:
 
         def strike(signum: int, frame: Any) -> None:
             if item.stash.get(_strikes, False):
+                item.stash[_struck] = True
+                # asyncio's handles swallow it, as they do any exception of a callback.
+                signal.setitimer(signal.ITIMER_REAL, AGAIN)
                 fail(signum, frame)
-            elif item.stash[_bounded]:
+            elif item.stash[_bounded] and not item.stash.get(_struck, False):
                 signal.setitimer(signal.ITIMER_REAL, 0.05)
 
         item.stash[_bounded] = True
@@ -189,7 +194,7 @@ def pytest_timeout_cancel_timer(item: pytest.Item) -> Iterator[Any]:
 
 
 def _while_it_may_strike(item: pytest.Item) -> Iterator[Any]:
-    item.stash[_strikes] = True
+    item.stash[_strikes] = not item.stash.get(_struck, False)
     try:
         return (yield)
     finally:

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -321,6 +322,9 @@ def main() -> int:
     options = parser.parse_args()
     if options.jobs < 1:
         parser.error("--jobs: at least one")
+    # A shell that starts us in the background has SIGINT ignored, for our children too. Tests need it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     names = options.stages or [*NATIVE, "lint", "python", "suite"]
     stages: list[tuple[str, Callable[[Stage], Counts]]] = []
     for name in names:

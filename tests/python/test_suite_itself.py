@@ -110,6 +110,36 @@ def test_a_bound_that_runs_out_between_two_phases_does_not_end_the_session(sessi
     assert "PASSED test_it.py::test_second" in output, output
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="there are no timer signals")
+def test_a_bound_whose_exception_is_swallowed_strikes_again(session):
+    output = session(
+        test_it="""
+            import pytest
+            def waits(swallowing):
+                while swallowing:
+                    try:
+                        while True:
+                            pass
+                    except BaseException:
+                        swallowing -= 1
+                while True:
+                    pass
+            @pytest.fixture
+            def cleaned_up():
+                yield
+                print("cleaned up")
+            @pytest.mark.timeout(1, method="signal")
+            def test_first(cleaned_up):
+                waits(swallowing=1)
+            def test_second():
+                pass
+            """,
+    )
+    assert "FAILED test_it.py::test_first - Failed: Timeout" in output, output
+    assert "cleaned up" in output, output
+    assert "PASSED test_it.py::test_second" in output, output
+
+
 def test_garbage_that_parses_does_not_end_the_session(session):
     # What a failed test leaves may go at any time: also while its report is made, which parses its source.
     output = session(
