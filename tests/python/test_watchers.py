@@ -298,10 +298,28 @@ async def test_a_reader_that_never_reads_starves_nobody(loop, ends):
     loop.remove_reader(a)
 
 
+def run_beside(loop, other):
+    """Runs the loop until another thread, which begins when the loop runs, has done `other`."""
+    running = threading.Event()
+
+    def work():
+        assert running.wait(30)
+        try:
+            other()
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+
+    loop.call_soon(running.set)
+    thread = threading.Thread(target=work)
+    thread.start()
+    loop.run_forever()
+    thread.join()
+
+
 def test_another_thread_may_add_and_remove_while_the_loop_waits(loop, ends):
     # asyncio does not promise it, but programs do so (Jupyter's kernel among them), and it works there.
     ours, theirs = ends
-    running, room, came, answers = threading.Event(), threading.Event(), threading.Event(), []
+    room, came, answers = threading.Event(), threading.Event(), []
 
     def writable():
         loop.remove_writer(ours)
@@ -313,7 +331,6 @@ def test_another_thread_may_add_and_remove_while_the_loop_waits(loop, ends):
         came.set()
 
     def other():
-        assert running.wait(30)
         answers.append(loop.remove_reader(ours))
         loop.add_reader(ours, readable)
         loop.add_writer(ours, writable)
@@ -323,23 +340,17 @@ def test_another_thread_may_add_and_remove_while_the_loop_waits(loop, ends):
         answers.append(loop.remove_reader(ours))
         answers.append(loop.remove_reader(ours))
         theirs.send(b"more")
-        loop.call_soon_threadsafe(loop.stop)
 
-    loop.call_soon(running.set)
-    thread = threading.Thread(target=other)
-    thread.start()
-    loop.run_forever()
-    thread.join()
+    run_beside(loop, other)
     assert answers == [False, True, b"hello", threading.get_ident(), True, True, False]
     assert ours.recv(10) == b"more"
     assert not loop.remove_writer(ours)
 
 
 def test_what_another_thread_may_not_watch_is_refused_at_once(loop, tmp_path):
-    running, errors = threading.Event(), []
+    errors = []
 
     def other():
-        assert running.wait(30)
         with (tmp_path / "file").open("wb") as file:
             gone = os.dup(file.fileno())
             os.close(gone)
@@ -348,13 +359,8 @@ def test_what_another_thread_may_not_watch_is_refused_at_once(loop, tmp_path):
                     loop.add_reader(what, errors.append, "called")
                 except (OSError, ValueError) as exc:
                     errors.append((type(exc), getattr(exc, "errno", None)))
-        loop.call_soon_threadsafe(loop.stop)
 
-    loop.call_soon(running.set)
-    thread = threading.Thread(target=other)
-    thread.start()
-    loop.run_forever()
-    thread.join()
+    run_beside(loop, other)
     assert errors == [
         (OSError, errno.EBADF),
         (PermissionError, errno.EPERM),
