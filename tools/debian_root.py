@@ -13,9 +13,8 @@ __all__ = ["command", "is_made", "make"]
 
 SCRIPT = Path(__file__).resolve().with_suffix(".sh")
 
-# What testing takes besides interpreters. No browser: the page that it would look at comes from a csp graph,
-# and csp has no wheels yet for the newest Python.
-TOOLS = "g++ cmake ninja-build libuv1-dev pkg-config openssl redis-server postgresql"
+# What testing takes besides interpreters.
+TOOLS = "g++ cmake ninja-build libuv1-dev pkg-config openssl redis-server postgresql chromium chromium-driver"
 # Always the same, whatever else is on PATH, so that a root that was made once fits the next time.
 PYTHONS = ("3.14", "3.15")
 PYPY = "pypy3 pypy3-dev pypy3-venv"
