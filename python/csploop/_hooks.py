@@ -13,6 +13,8 @@ import warnings
 from asyncio import base_events, base_subprocess, events, transports
 from typing import Any
 
+from csploop._compat import ThreadSafeHandle
+
 __all__ = ["ANSWERED", "CALLED", "SLOTS", "check_hooks", "differences"]
 
 # Of the loop, called by asyncio's own code: our methods take what asyncio's take.
@@ -67,6 +69,7 @@ SLOTS: dict[type, frozenset[str]] = {
     events.Handle: frozenset(
         ["__weakref__", "_args", "_callback", "_cancelled", "_context", "_loop", "_repr", "_source_traceback"]
     ),
+    ThreadSafeHandle: frozenset(("_lock",)),
     events.TimerHandle: frozenset(("_scheduled", "_when")),
 }
 
