@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextvars import copy_context
+from contextvars import Context
 from threading import get_ident
 from typing import Any, Callable
 
@@ -104,24 +104,38 @@ class WatchersMixin(LoopState):
                     return watcher.fd
         return -1 if self._closed else to_fd(fd)
 
-    def _add_reader(self, file: Any, callback: Callable[..., object], *args: Any) -> Handle:
+    def _add_reader(
+        self,
+        fd: Any,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+        **newer: Any,
+    ) -> Handle:
         self._check_closed()
-        fd = to_fd(file)
-        handle = Handle(callback, args, self, copy_context())
-        watcher = self._watchers.get(fd)
+        number = to_fd(fd)
+        handle = Handle(callback, args, self, context)  # None: a copy of ours
+        watcher = self._watchers.get(number)
         old = watcher.reader if watcher is not None else None
-        self._watch(fd, file, watcher, READ, handle)
+        self._watch(number, fd, watcher, READ, handle)
         if old is not None:
             old.cancel()
         return handle
 
-    def _add_writer(self, file: Any, callback: Callable[..., object], *args: Any) -> Handle:
+    def _add_writer(
+        self,
+        fd: Any,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+        **newer: Any,
+    ) -> Handle:
         self._check_closed()
-        fd = to_fd(file)
-        handle = Handle(callback, args, self, copy_context())
-        watcher = self._watchers.get(fd)
+        number = to_fd(fd)
+        handle = Handle(callback, args, self, context)  # None: a copy of ours
+        watcher = self._watchers.get(number)
         old = watcher.writer if watcher is not None else None
-        self._watch(fd, file, watcher, WRITE, handle)
+        self._watch(number, fd, watcher, WRITE, handle)
         if old is not None:
             old.cancel()
         return handle
