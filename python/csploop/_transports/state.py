@@ -34,6 +34,7 @@ class StreamState(Abortable, transports._FlowControlMixin):
         "_ended",
         "_eof",
         "_eof_came",
+        "_fileno",
         "_held",
         "_id",
         "_out",
