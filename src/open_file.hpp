@@ -2,7 +2,8 @@
 //
 // Somebody closes a descriptor that was given to us, somebody else opens one and
 // gets the number. Whoever is about to use a number that he was given asks here
-// whether it still is that file. It costs one fstat.
+// whether it still is that file. It costs one fstat. (The system's own anonymous
+// files, an eventfd for example, all look the same. Nobody writes to those for us.)
 #pragma once
 
 #include <sys/stat.h>
@@ -20,21 +21,16 @@ public:
         known_ = true;
         device_ = status.st_dev;
         inode_ = status.st_ino;
-        // No type: an eventfd, a timerfd or another of those that share one inode.
-        alike_ = (status.st_mode & S_IFMT) == 0;
     }
     bool is_at(int fd) const {
         const OpenFile other(fd);
         return known_ && other.known_ && device_ == other.device_ && inode_ == other.inode_;
     }
-    // Whether others look the same, so that is_at proves nothing.
-    bool is_one_of_many() const { return alike_; }
 
 private:
     dev_t device_{};
     ino_t inode_{};
     bool known_ = false;
-    bool alike_ = false;
 };
 
 } // namespace csploop

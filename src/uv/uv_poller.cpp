@@ -81,8 +81,6 @@ public:
         Watch &watch = *found->second;
         if (!watch.file.is_at(fd))
             return CSPLOOP_EBADF;
-        if (watch.file.is_one_of_many()) // it may be another all the same, of which libuv must not believe that it knows
-            return add_again(fd, events, tag);
         watch.tag = tag;
         watch.wanted = watch.armed = events;
         if (const int code = start(watch))
@@ -169,11 +167,6 @@ private:
         while (opened > 0)
             ::close(fds[--opened]);
         return code;
-    }
-
-    int add_again(int fd, uint32_t events, uint64_t tag) {
-        remove(fd);
-        return add(fd, events, tag);
     }
 
     int add_watch(int fd, uint32_t events, uint64_t tag) {

@@ -17,9 +17,7 @@ __all__ = ["DatagramsMixin"]
 
 # `_gather` asks each socket for its number before it takes what is to be sent.
 VOUCHED = lib.CSPLOOP_UDP_KEEP_FD | lib.CSPLOOP_UDP_VOUCHED
-OPTIONS = ffi.new(
-    "csploop_udp_options *", {"size": ffi.sizeof("csploop_udp_options"), "flags": VOUCHED}
-)
+OPTIONS = ffi.new("csploop_udp_options *", {"size": ffi.sizeof("csploop_udp_options"), "flags": VOUCHED})
 
 
 class DatagramsMixin(LoopState):

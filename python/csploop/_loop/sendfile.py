@@ -51,9 +51,7 @@ class SendfileMixin(SocketsMixin):
             # Counted here, because a cancellation may come between the attempt and its result.
             nonlocal total
             # Both are asked each time: the number of one that was closed meanwhile may be another's.
-            sent = os.sendfile(
-                sock.fileno(), file.fileno(), offset + total, min(left - total, MOST_AT_ONCE)
-            )
+            sent = os.sendfile(sock.fileno(), file.fileno(), offset + total, min(left - total, MOST_AT_ONCE))
             total += sent
             return sent
 

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["WritePipeTransport"]
 
 
-
 class WritePipeTransport(PipeEnd, Writing):
     __slots__ = ()
 
