@@ -140,7 +140,7 @@ async def test_reading_that_resumes_does_not_read_from_who_has_the_number(loop):
     peer.close()
 
 
-async def test_nothing_is_read_from_who_has_the_number_of_a_socket_with_a_duplicate(loop):
+async def test_a_duplicate_makes_us_read_nothing_from_who_has_the_number(loop):
     sock, peer, transport, recorder = await connect(loop)
     await turns()
     number = sock.fileno()

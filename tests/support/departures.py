@@ -53,7 +53,7 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_closed_behind_the_loop.py::test_reading_that_resumes_does_not_read_from_who_has_the_number": {
         "uvloop": HANGS + _KEEPS_SOCKETS
     },
-    "test_closed_behind_the_loop.py::test_nothing_is_read_from_who_has_the_number_of_a_socket_with_a_duplicate": {
+    "test_closed_behind_the_loop.py::test_a_duplicate_makes_us_read_nothing_from_who_has_the_number": {
         "uvloop": HANGS + _KEEPS_SOCKETS
     },
     "test_closed_behind_the_loop.py::test_a_buffered_protocol_gets_no_data_of_who_has_the_number": {
