@@ -83,7 +83,7 @@ class GatherMixin(LoopState):
                     queued = stream._queued
                     if not queued:
                         continue  # aborted meanwhile, or taken before an exception left the gathering
-                    if stream._fileno() != stream._sock_fd:
+                    if stream._given._closed and stream._fileno() != stream._sock_fd:
                         stream._lose_descriptor()  # its number may be a stranger's by now
                         continue
                     if offset == end or position > most_out:

@@ -21,6 +21,8 @@ class Common:
         _sock_fd: int
         # The socket's own fileno(): another number than _sock_fd once somebody else has closed it.
         _fileno: Callable[[], int]
+        # Its `_closed` is false as long as nobody has. The loop looks there before it asks.
+        _given: Any
 
     def _first_words(self, closed: bool) -> list[str]:
         """Of repr(), as asyncio's begin."""

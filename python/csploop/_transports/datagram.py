@@ -19,7 +19,7 @@ from asyncio.log import logger
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Callable
 
-from csploop._compat import DATAGRAM_HEADER_BYTES, EMPTY_DATAGRAMS_ARE_SENT
+from csploop._compat import ALWAYS_LOOK, DATAGRAM_HEADER_BYTES, EMPTY_DATAGRAMS_ARE_SENT, closed_flag
 from csploop._ffi import ffi, lib
 from csploop._ffi.errors import error_from_code
 from csploop._loop.words import (
@@ -88,6 +88,7 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
                 except OSError:
                     self._extra[key] = None
         self._fileno = sock.fileno
+        self._given = closed_flag(sock)
         self._sock_fd = sock.fileno()
         self._address = address
         self._addresses = Addresses(sock)
@@ -338,6 +339,7 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         self._out.clear()
         sock, self._sock = self._sock, None
         self._fileno = nowhere
+        self._given = ALWAYS_LOOK
         self._conn_lost = max(self._conn_lost, 1)
         try:
             self._protocol.connection_lost(exc)

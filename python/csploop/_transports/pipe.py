@@ -60,7 +60,6 @@ class ReadPipeTransport(PipeEnd, transports.ReadTransport):
         self.set_protocol(protocol)
         self._id = adopt_pipe(loop, self, fd)
         self._sock_fd = fd
-        self._fileno = fd.__index__
         self._pipe = pipe
         call_soon = loop.call_soon
         call_soon(protocol.connection_made, self, context=self._context)

@@ -35,6 +35,7 @@ class StreamState(Abortable, transports._FlowControlMixin):
         "_eof",
         "_eof_came",
         "_fileno",
+        "_given",
         "_held",
         "_id",
         "_out",

@@ -24,7 +24,7 @@ from asyncio.log import logger
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Callable
 
-from csploop._compat import attach_client, detach_client
+from csploop._compat import ALWAYS_LOOK, attach_client, closed_flag, detach_client
 from csploop._ffi import lib
 from csploop._ffi.errors import error_from_code
 from csploop._loop.words import (
@@ -93,6 +93,7 @@ class StreamTransport(Reading, Writing):
             except OSError:
                 self._extra["peername"] = None
         self._fileno = sock.fileno
+        self._given = closed_flag(sock)
         self._sock_fd = sock.fileno()
         self._context = copy_context()
         self._run = self._context.run
@@ -185,6 +186,7 @@ class StreamTransport(Reading, Writing):
         self._out.clear()
         sock, self._sock = self._sock, None
         self._fileno = nowhere
+        self._given = ALWAYS_LOOK
         server, self._server = self._server, None
         waiter, self._empty_waiter = self._empty_waiter, None
         try:

@@ -20,6 +20,7 @@ from asyncio.log import logger
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
+from csploop._compat import NEVER_LOOK
 from csploop._ffi import ffi
 from csploop._ffi.errors import error_from_code
 from csploop._loop.words import (
@@ -79,7 +80,7 @@ class WritePipeTransport(PipeEnd, Writing):
         self._id = adopt_pipe(loop, self, fd)
         self._sock_fd = fd
         # The core sees to it: a file object's own fileno() is anybody's code.
-        self._fileno = fd.__index__
+        self._given = NEVER_LOOK
         self._pipe = pipe
         call_soon = loop.call_soon
         call_soon(protocol.connection_made, self, context=self._context)
