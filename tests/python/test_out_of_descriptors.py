@@ -108,6 +108,7 @@ def test_a_loop_that_cannot_be_made_is_an_os_error(loop_kind):
     assert done.stdout == "recovered\n"
 
 
+@pytest.mark.ours("asyncio leaves its selector open")
 def test_a_loop_that_cannot_be_made_leaves_nothing_open(loop_kind):
     """Also the first of a process, for which libuv opens more than for the others."""
     program = f"""
