@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = [
+    "ALWAYS_LOOK",
     "BYTES_MOVE",
     "BaseExceptionGroup",
     "DATAGRAM_HEADER_BYTES",
     "EMPTY_DATAGRAMS_ARE_SENT",
     "HAS_GIL",
     "HAS_RUNNER",
+    "NEVER_LOOK",
     "POLICIES_ARE_DEPRECATED",
     "POLICIES_EXIST",
     "SSL_HAS_SHUTDOWN_TIMEOUT",
@@ -35,6 +37,7 @@ __all__ = [
     "ThreadSafeHandle",
     "UNIX_SERVER_CLEANS_UP",
     "attach_client",
+    "closed_flag",
     "current_task",
     "detach_client",
     "format_callback",
@@ -92,6 +95,26 @@ _SERVER_HAS_SHUTDOWN_TIMEOUT = "ssl_shutdown_timeout" in _parameters(base_events
 _SERVER_KNOWS_ITS_CLIENTS = "transport" in _parameters(getattr(base_events.Server, "_attach"))  # noqa: B009
 _format_source: Callable[..., str] = format_helpers._format_callback_source
 _FORMAT_HAS_DEBUG = "debug" in _parameters(_format_source)
+
+
+class _Flag:
+    __slots__ = ("_closed",)
+
+    def __init__(self, closed: bool) -> None:
+        self._closed = closed
+
+
+ALWAYS_LOOK = _Flag(True)
+NEVER_LOOK = _Flag(False)
+
+
+def closed_flag(sock: Any) -> Any:
+    """Something whose attribute `_closed` is false as long as nobody has closed or detached the socket.
+
+    It is the flag that Python's sockets keep for themselves: to look at it costs a sixth of calling fileno().
+    While files made of the socket are open, it is true and the descriptor is still there.
+    """
+    return sock if isinstance(getattr(sock, "_closed", None), bool) else ALWAYS_LOOK
 
 
 def policy_base() -> Any:

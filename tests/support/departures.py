@@ -33,6 +33,7 @@ _HUNDRED_YEARS = "delays are clamped to a hundred years, and when() tells the cl
 _MILLISECONDS = "timers count whole milliseconds of a clock that stands still during a turn"
 _PIPE_EOF = "a writing transport reads, too, and tells eof_received or data_received"
 _PIPE_TYPE = "pipe transports refuse what is no bytes with TypeError, and are not closed by it"
+_KEEPS_SOCKETS = "a socket that is closed while the loop has it stays open"
 _FEW_OPTIONS = "has not these options"
 _NO_POPEN = "the extra information has no Popen"
 _STOP_LATE = "a run makes one more turn after it was told to stop"
@@ -40,6 +41,35 @@ _STOP_LATE = "a run makes one more turn after it was told to stop"
 DEPARTURES: dict[str, dict[str, str]] = {
     "test_call_soon.py::test_a_handle_knows_its_context": {"uvloop": "handles have no get_context"},
     "test_call_soon.py::test_stop_lets_the_present_turn_finish_but_not_the_next": {"uvloop": _STOP_LATE},
+    "test_closed_behind_the_loop.py::test_what_is_written_does_not_reach_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_a_block_that_ends_closes_the_connections_socket": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_the_transports_end_spares_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_write_eof_shuts_nobody_down": {"uvloop": HANGS + _KEEPS_SOCKETS},
+    "test_closed_behind_the_loop.py::test_reading_that_resumes_does_not_read_from_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_a_duplicate_makes_us_read_nothing_from_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_a_buffered_protocol_gets_no_data_of_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_an_accepted_connection": {"uvloop": HANGS + _KEEPS_SOCKETS},
+    "test_closed_behind_the_loop.py::test_datagrams_do_not_leave_by_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_a_file_is_not_sent_to_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_a_pipes_end_spares_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
     "test_connect.py::test_all_errors_gives_a_group": {"uvloop": "has no such option"},
     "test_connect.py::test_happy_eyeballs_finds_the_address_that_answers": {"uvloop": "has no such options"},
     "test_stream_contract.py::test_a_write_after_close_follows_bytes_that_are_not_sent_yet": {

@@ -83,6 +83,9 @@ class GatherMixin(LoopState):
                     queued = stream._queued
                     if not queued:
                         continue  # aborted meanwhile, or taken before an exception left the gathering
+                    if stream._given._closed and stream._fileno() != stream._sock_fd:
+                        stream._lose_descriptor()  # its number may be a stranger's by now
+                        continue
                     if offset == end or position > most_out:
                         self._pack(offset, parts)
                         offset = position = 0

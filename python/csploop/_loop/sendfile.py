@@ -45,13 +45,13 @@ class SendfileMixin(SocketsMixin):
         """asyncio's sock_sendfile calls this first."""
         in_fd = _descriptor(file)
         left = count or os.fstat(in_fd).st_size
-        out_fd = sock.fileno()
         total = 0
 
         def attempt() -> int:
             # Counted here, because a cancellation may come between the attempt and its result.
             nonlocal total
-            sent = os.sendfile(out_fd, in_fd, offset + total, min(left - total, MOST_AT_ONCE))
+            # Both are asked each time: the number of one that was closed meanwhile may be another's.
+            sent = os.sendfile(sock.fileno(), file.fileno(), offset + total, min(left - total, MOST_AT_ONCE))
             total += sent
             return sent
 
@@ -72,7 +72,8 @@ class SendfileMixin(SocketsMixin):
             raise asyncio.SendfileNotAvailableError("os.sendfile call failed") from exc
         finally:
             if total:
-                os.lseek(in_fd, offset + total, os.SEEK_SET)
+                with contextlib.suppress(ValueError):  # it was closed
+                    os.lseek(file.fileno(), offset + total, os.SEEK_SET)
         return total
 
     async def _sendfile_native(

@@ -203,7 +203,7 @@ class LoopState(asyncio.BaseEventLoop):
         self._streams: dict[int, Any] = {}  # transports by descriptor
         self._watchers: dict[int, Watcher] = {}
         self._socket_watches: dict[int, SocketWatch] = {}
-        self._listeners: dict[int, Listener] = {}
+        self._listeners: dict[socket.socket, Listener] = {}
         self._unix_paths: dict[socket.socket, tuple[str, int]] = {}
         self._signal_gate: Any = None
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from asyncio.log import logger
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
-__all__ = ["Abortable", "Common", "wake_waiter"]
+__all__ = ["Abortable", "Common", "bad_descriptor", "nowhere", "wake_waiter"]
 
 
 class Common:
@@ -17,6 +19,10 @@ class Common:
         _protocol: Any
         _closing: bool
         _sock_fd: int
+        # The socket's own fileno(): another number than _sock_fd once somebody else has closed it.
+        _fileno: Callable[[], int]
+        # Its `_closed` is false as long as nobody has. The loop looks there before it asks.
+        _given: Any
 
     def _first_words(self, closed: bool) -> list[str]:
         """Of repr(), as asyncio's begin."""
@@ -26,6 +32,10 @@ class Common:
     def get_protocol(self) -> asyncio.BaseProtocol:
         protocol: asyncio.BaseProtocol = self._protocol
         return protocol
+
+    def _has_descriptor(self) -> bool:
+        """Whether the descriptor still is the one that this transport was made with."""
+        return self._fileno() == self._sock_fd
 
     def is_closing(self) -> bool:
         return self._closing
@@ -55,6 +65,16 @@ class Abortable(Common):
         else:
             self._report(exc, message)
         self._force_close(exc)
+
+
+def bad_descriptor() -> OSError:
+    """What a socket says to whoever uses it when it is closed."""
+    return OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+def nowhere() -> int:
+    """In place of a socket's fileno() when the transport has let it go."""
+    return -1
 
 
 def wake_waiter(waiter: asyncio.Future[None]) -> None:

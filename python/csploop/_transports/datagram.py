@@ -19,7 +19,7 @@ from asyncio.log import logger
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Callable
 
-from csploop._compat import DATAGRAM_HEADER_BYTES, EMPTY_DATAGRAMS_ARE_SENT
+from csploop._compat import ALWAYS_LOOK, DATAGRAM_HEADER_BYTES, EMPTY_DATAGRAMS_ARE_SENT, closed_flag
 from csploop._ffi import ffi, lib
 from csploop._ffi.errors import error_from_code
 from csploop._loop.words import (
@@ -34,7 +34,7 @@ from csploop._loop.words import (
     SLOW_GATHERING,
 )
 from csploop._transports.addresses import Addresses
-from csploop._transports.common import Abortable, wake_waiter
+from csploop._transports.common import Abortable, bad_descriptor, nowhere, wake_waiter
 
 if TYPE_CHECKING:
     from csploop._loop.state import LoopState
@@ -88,6 +88,8 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
                     self._extra[key] = ask()
                 except OSError:
                     self._extra[key] = None
+        self._fileno = sock.fileno
+        self._given = closed_flag(sock)
         self._sock_fd = sock.fileno()
         self._address = address
         self._addresses = Addresses(sock)
@@ -243,6 +245,28 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
             self._choose_room()
         self._queued_bytes = left
 
+    def _lose_descriptor(self) -> None:
+        """The socket was closed behind our back: who has its number now does not send for us.
+
+        The loop's gathering calls this, so no user code runs in here. As in asyncio, each datagram is an
+        error and the transport stays.
+        """
+        lost = len(self._out)
+        self._out.clear()
+        self._queued = self._queued_bytes = 0
+        for _ in range(lost):
+            self._loop.call_soon(self._tell_lost)
+        if self._protocol_paused:
+            self._loop.call_soon(self._look_again)
+
+    def _tell_lost(self) -> None:
+        if self._sock is not None and not self._conn_lost:
+            self._tell(self._protocol.error_received, bad_descriptor())
+
+    def _look_again(self) -> None:
+        if not self._closing:
+            self._on_backlog(self._unsent())
+
     def _over_room(self) -> None:
         """More waits than the high-water mark allows: send now, then see whether the protocol must pause."""
         if self._queued:
@@ -321,6 +345,8 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         self._queued = self._queued_bytes = self._unsent_bytes = 0
         self._out.clear()
         sock, self._sock = self._sock, None
+        self._fileno = nowhere
+        self._given = ALWAYS_LOOK
         self._conn_lost = max(self._conn_lost, 1)
         try:
             self._protocol.connection_lost(exc)

@@ -20,7 +20,8 @@ from asyncio.log import logger
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
-from csploop._ffi import ffi, lib
+from csploop._compat import NEVER_LOOK
+from csploop._ffi import ffi
 from csploop._ffi.errors import error_from_code
 from csploop._loop.words import (
     BACKLOG,
@@ -33,14 +34,12 @@ from csploop._loop.words import (
 )
 from csploop._transports.common import wake_waiter
 from csploop._transports.pipe_end import GONE, PipeEnd, adopt_pipe
-from csploop._transports.writing import Writing
+from csploop._transports.writing import BROKEN, Writing
 
 if TYPE_CHECKING:
     from csploop._loop.state import LoopState
 
 __all__ = ["WritePipeTransport"]
-
-EPIPE = lib.CSPLOOP_EPIPE
 
 
 class WritePipeTransport(PipeEnd, Writing):
@@ -81,6 +80,8 @@ class WritePipeTransport(PipeEnd, Writing):
         self._empty_waiter = None
         self._id = adopt_pipe(loop, self, fd)
         self._sock_fd = fd
+        # The core sees to it: a file object's own fileno() is anybody's code.
+        self._given = NEVER_LOOK
         self._pipe = pipe
         call_soon = loop.call_soon
         call_soon(protocol.connection_made, self, context=self._context)
@@ -129,7 +130,7 @@ class WritePipeTransport(PipeEnd, Writing):
             return
         loop = self._loop
         # Also nothing is unsent when sending failed, and then ERROR is on its way.
-        if loop._lib.csploop_stream_write(loop._core, self._id, ffi.NULL, 0) != EPIPE:
+        if loop._lib.csploop_stream_write(loop._core, self._id, ffi.NULL, 0) not in BROKEN:
             self._end(None)
 
     def _force_close(self, exc: BaseException | None) -> None:

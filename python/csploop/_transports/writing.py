@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 from asyncio import constants
 from asyncio.log import logger
@@ -11,11 +10,13 @@ from typing import Any
 
 from csploop._ffi import ffi, lib
 from csploop._loop.words import OP_SHUTDOWN
+from csploop._transports.common import bad_descriptor
 from csploop._transports.state import StreamState
 
 __all__ = ["Writing"]
 
-EPIPE = lib.CSPLOOP_EPIPE
+# What the core says of a stream that is broken.
+BROKEN = (lib.CSPLOOP_EPIPE, lib.CSPLOOP_EBADF)
 WRITE_ERROR = "Fatal write error on socket transport"
 
 # How many bytes a protocol that was told to pause may add before the next attempt to send.
@@ -72,10 +73,12 @@ class Writing(StreamState):
         if self._ended:
             return
         unsent = self._unsent()
-        if not unsent and loop._lib.csploop_stream_write(loop._core, self._id, ffi.NULL, 0) == EPIPE:
-            # The ERROR record waits for a turn that a caller who never pauses would not let come.
-            self._fatal_error(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)), WRITE_ERROR)
-            return
+        if not unsent:
+            code = loop._lib.csploop_stream_write(loop._core, self._id, ffi.NULL, 0)
+            if code in BROKEN:
+                # The ERROR record waits for a turn that a caller who never pauses would not let come.
+                self._fatal_error(OSError(-code, os.strerror(-code)), WRITE_ERROR)
+                return
         self._on_backlog(unsent)
 
     def _unsent(self) -> int:
@@ -122,6 +125,8 @@ class Writing(StreamState):
             return
         self._settle()
         self._eof = self._refuses = True
+        if not self._queued and not self._has_descriptor():
+            raise bad_descriptor()  # as the socket's own shutdown would
         self._loop._ops.append((self._id, OP_SHUTDOWN, 0))
 
     def _make_empty_waiter(self) -> asyncio.Future[None]:
