@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio.log import logger
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 __all__ = ["Abortable", "Common", "wake_waiter"]
@@ -17,11 +18,18 @@ class Common:
         _protocol: Any
         _closing: bool
         _sock_fd: int
+        _context: Context
+        _run: Any
 
     def _first_words(self, closed: bool) -> list[str]:
         """Of repr(), as asyncio's begin."""
         state = ["closed"] if closed else ["closing"] if self._closing else []
         return [type(self).__name__, *state, f"fd={self._sock_fd}"]
+
+    def _leave_context(self) -> None:
+        """After the end: what the context's variables hold may well lead back here."""
+        self._context = context = Context()  # type: ignore[misc]  # who inherits has room for it
+        self._run = context.run
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         protocol: asyncio.BaseProtocol = self._protocol

@@ -152,7 +152,7 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
 
     def _on_record(self, kind: int, result: int, offset: int) -> None:
         if kind == BACKLOG:
-            self._on_backlog(result + offset * DATAGRAM_HEADER_BYTES)
+            self._run(self._on_backlog, result + offset * DATAGRAM_HEADER_BYTES)
         elif kind == DATAGRAM_ERROR or (kind == REJECTED and result not in GONE):
             if self._sock is not None and not self._conn_lost:
                 self._tell(self._protocol.error_received, error_from_code(result))
@@ -320,3 +320,4 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         finally:
             sock.close()
             self._protocol = None
+            self._leave_context()

@@ -146,7 +146,7 @@ class StreamTransport(Reading, Writing):
 
     def _on_record(self, kind: int, result: int, offset: int) -> None:
         if kind == BACKLOG:
-            self._on_backlog(result)
+            self._run(self._on_backlog, result)
         elif kind == EOF:
             self._eof_came = True
             if self._paused or self._held:
@@ -192,6 +192,7 @@ class StreamTransport(Reading, Writing):
                 self._abort_sendfile()
             sock.close()
             self._protocol = None
+            self._leave_context()
             if waiter is not None and not waiter.done():
                 waiter.set_exception(ConnectionError("Connection is closed by peer"))
             if server is not None:

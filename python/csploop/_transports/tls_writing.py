@@ -38,6 +38,7 @@ class TLSWriting(TLSState):
 
     def _attach(self, transport: Any) -> None:
         self._transport = transport
+        self._context = getattr(transport, "_context", None)
         if type(transport) is StreamTransport and transport._loop is self._loop:
             self._stream = transport
             transport._above = self

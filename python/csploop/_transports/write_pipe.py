@@ -143,7 +143,7 @@ class WritePipeTransport(PipeEnd, Writing):
         if self._ended:
             return
         if kind == BACKLOG:
-            self._on_backlog(result)
+            self._context.run(self._on_backlog, result)
         elif kind in (READABLE, EOF):
             self._reader_gone()
         elif kind == ERROR or (kind == REJECTED and result not in GONE):

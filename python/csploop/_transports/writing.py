@@ -133,8 +133,16 @@ class Writing(StreamState):
             self._loop._flush()
         self._empty_waiter = self._loop.create_future()
         self._refuses = True
-        self._on_backlog(self._unsent())
+        if self._protocol_paused:
+            # It may be told to resume, and that not in the context of who waits.
+            self._loop.call_soon(self._ask_backlog, context=self._context)
+        else:
+            self._ask_backlog()
         return self._empty_waiter
+
+    def _ask_backlog(self) -> None:
+        if not self._ended:
+            self._on_backlog(self._unsent())
 
     def _reset_empty_waiter(self) -> None:
         self._empty_waiter = None
