@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from asyncio.log import logger
 from contextvars import Context
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Abortable", "Common", "wake_waiter"]
+__all__ = ["AT_ONCE", "Abortable", "Common", "wake_waiter"]
 
 
 class Common:
@@ -44,14 +45,51 @@ class Common:
         )
 
 
+# The room of a transport each of whose writes is sent at once: none is small enough to wait.
+AT_ONCE = -1
+
+
 class Abortable(Common):
     """What can be written to. Who inherits it says what `_force_close` does: the end without a delay."""
 
     __slots__ = ()
 
+    # Whether the user has the descriptor, so that nothing may wait that another write there would overtake.
+    _at_once = False
+
     if TYPE_CHECKING:
+        _queued: int
+
+        def _choose_room(self) -> None: ...
 
         def _force_close(self, exc: BaseException | None) -> None: ...
+
+    def _settle(self) -> None:
+        """What a layer above holds back comes down now."""
+
+    def _hand_over(self) -> None:
+        """Sends what was written. For whoever uses the descriptor beside the transport.
+
+        Only the loop's thread can; what another does there has no order with what is written here.
+        """
+        loop = self._loop
+        if not self._sends() or loop._closed or loop._forked:
+            return
+        if loop._thread_id is None or loop._thread_id == get_ident():
+            self._settle()
+            if self._queued:
+                loop._flush()
+
+    def _sends(self) -> bool:
+        """Whether there is still somewhere to send to."""
+        return True
+
+    def _gather_no_more(self) -> None:
+        """The descriptor is out: sends what was written, and from now on each write at once."""
+        self._hand_over()
+        if self._sends() and not self._at_once:
+            self._at_once = True  # type: ignore[misc]  # who inherits has room for it
+            self._choose_room()
 
     def abort(self) -> None:
         self._force_close(None)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import warnings
-from asyncio import constants, trsock
+from asyncio import constants
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -40,6 +40,7 @@ from csploop._loop.words import (
 )
 from csploop._transports.common import wake_waiter
 from csploop._transports.reading import Reading
+from csploop._transports.transport_socket import TransportSocket
 from csploop._transports.writing import Writing
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class StreamTransport(Reading, Writing):
         self._server = None
         self._room = 0
         super().__init__(extra, loop)
-        self._extra["socket"] = trsock.TransportSocket(sock)
+        self._extra["socket"] = TransportSocket(sock, self)
         try:
             self._extra["sockname"] = sock.getsockname()
         except OSError:
@@ -198,12 +199,12 @@ class StreamTransport(Reading, Writing):
             if server is not None:
                 detach_client(server, self)
 
+    def _sends(self) -> bool:
+        return self._sock is not None
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        if name == "socket" and self._sock is not None and not self._ended:
-            # Whoever uses it must find there what was written before.
-            self._settle()
-            if self._queued:
-                self._loop._flush()
+        if name == "socket":
+            self._hand_over()  # whoever uses it must find there what was written before
         return super().get_extra_info(name, default)
 
     def close(self) -> None:
