@@ -142,6 +142,7 @@ class Listener:
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
+            del waiter  # the exception's traceback leads to this frame
             transport.close()
             self.report_in_debug(exc, protocol=protocol, transport=transport)
 

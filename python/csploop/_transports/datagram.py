@@ -14,7 +14,7 @@ import asyncio
 import errno
 import socket
 import warnings
-from asyncio import constants, transports, trsock
+from asyncio import constants, transports
 from asyncio.log import logger
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Callable
@@ -34,7 +34,8 @@ from csploop._loop.words import (
     SLOW_GATHERING,
 )
 from csploop._transports.addresses import Addresses
-from csploop._transports.common import Abortable, bad_descriptor, nowhere, wake_waiter
+from csploop._transports.common import AT_ONCE, Abortable, bad_descriptor, nowhere, wake_waiter
+from csploop._transports.transport_socket import TransportSocket
 
 if TYPE_CHECKING:
     from csploop._loop.state import LoopState
@@ -81,7 +82,7 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         self._id = 0
         self._room = 0
         super().__init__(extra, loop)
-        self._extra["socket"] = trsock.TransportSocket(sock)
+        self._extra["socket"] = TransportSocket(sock, self)
         for key, ask in (("sockname", sock.getsockname), ("peername", sock.getpeername)):
             if key == "sockname" or key not in self._extra:
                 try:
@@ -126,6 +127,14 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         if self._sock is not None:
             _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
             self._sock.close()
+
+    def _sends(self) -> bool:
+        return self._sock is not None
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "socket":
+            self._hand_over()  # whoever uses it must find sent what was written before
+        return super().get_extra_info(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
@@ -298,7 +307,12 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
 
     def _choose_room(self) -> None:
         """From how many queued bytes on a send looks at the high-water mark."""
-        self._room = PAUSED_ROOM if self._protocol_paused else max(self._high_water - self._unsent_bytes, 0)
+        if self._at_once:
+            self._room = AT_ONCE
+        else:
+            self._room = (
+                PAUSED_ROOM if self._protocol_paused else max(self._high_water - self._unsent_bytes, 0)
+            )
 
     def get_write_buffer_size(self) -> int:
         if self._unsent_bytes and not self._closing:
@@ -353,3 +367,4 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         finally:
             sock.close()
             self._protocol = None
+            self._leave_context()

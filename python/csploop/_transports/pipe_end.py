@@ -116,3 +116,4 @@ class PipeEnd(Common):
         finally:
             pipe.close()
             self._protocol = None
+            self._leave_context()

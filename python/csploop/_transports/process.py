@@ -100,7 +100,7 @@ class ExitWatch:
         self.loop = loop
         self.fd = fd
         self.popen = popen
-        self.report = report
+        self.report: Callable[[int], None] | None = report
         self.told = False
         out = ffi.new("csploop_id *")
         try:
@@ -109,7 +109,7 @@ class ExitWatch:
             os.close(fd)
             raise
         self.id: int = out[0]
-        self.handle = Handle(self._exited, (), loop, copy_context())
+        self.handle: Handle | None = Handle(self._exited, (), loop, copy_context())
         loop._owners[self.id] = self
 
     def _on_record(self, kind: int, result: int, offset: int) -> None:
@@ -123,11 +123,15 @@ class ExitWatch:
             if not self.told:
                 loop._ready.append(self.handle)
             raise
+        finally:
+            self.handle = None  # which holds what holds it
         check(code)
 
     def _exited(self) -> None:
         self.told = True
-        self.report(_take_status(self.popen))
+        report, self.report = self.report, None
+        assert report is not None
+        report(_take_status(self.popen))
 
     def release(self) -> None:
         """Closes the descriptor; for a loop that closes before the child exits."""

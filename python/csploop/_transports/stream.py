@@ -22,7 +22,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import warnings
-from asyncio import constants, trsock
+from asyncio import constants
 from asyncio.log import logger
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Callable
@@ -44,6 +44,7 @@ from csploop._loop.words import (
 )
 from csploop._transports.common import bad_descriptor, nowhere, wake_waiter
 from csploop._transports.reading import Reading
+from csploop._transports.transport_socket import TransportSocket
 from csploop._transports.writing import WRITE_ERROR, Writing
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class StreamTransport(Reading, Writing):
         self._server = None
         self._room = 0
         super().__init__(extra, loop)
-        self._extra["socket"] = trsock.TransportSocket(sock)
+        self._extra["socket"] = TransportSocket(sock, self)
         try:
             self._extra["sockname"] = sock.getsockname()
         except OSError:
@@ -201,17 +202,18 @@ class StreamTransport(Reading, Writing):
                 self._abort_sendfile()
             sock.close()
             self._protocol = None
+            self._leave_context()
             if waiter is not None and not waiter.done():
                 waiter.set_exception(ConnectionError("Connection is closed by peer"))
             if server is not None:
                 detach_client(server, self)
 
+    def _sends(self) -> bool:
+        return self._sock is not None
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        if name == "socket" and self._sock is not None and not self._ended:
-            # Whoever uses it must find there what was written before.
-            self._settle()
-            if self._queued:
-                self._loop._flush()
+        if name == "socket":
+            self._hand_over()  # whoever uses it must find there what was written before
         return super().get_extra_info(name, default)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ import errno
 import os
 import stat
 import sys
-from asyncio import constants
+from asyncio import base_subprocess, constants
 from asyncio.log import logger
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,9 @@ class WritePipeTransport(PipeEnd, Writing):
         self._sock = None
         self._sock_fd = -1
         self._room = 0
+        # A pipe is the user's own file, who may write to it beside the transport; but not a child's input,
+        # until somebody asks for it.
+        self._at_once = not isinstance(protocol, base_subprocess.WriteSubprocessPipeProto)
         super().__init__(extra, loop)
         self._extra["pipe"] = pipe
         fd = pipe.fileno()
@@ -71,7 +74,7 @@ class WritePipeTransport(PipeEnd, Writing):
         self._out = []
         self._queued = 0
         self._backlog = 0
-        self._room = self._high_water
+        self._choose_room()
         self._closing = False
         self._ended = False  # the core was told to close
         self._refuses = False
@@ -93,6 +96,14 @@ class WritePipeTransport(PipeEnd, Writing):
 
     def _activity(self) -> list[str]:
         return ["polling" if self._backlog else "idle", f"bufsize={self._queued + self._backlog}"]
+
+    def _sends(self) -> bool:
+        return self._pipe is not None
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "pipe":
+            self._gather_no_more()
+        return super().get_extra_info(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol

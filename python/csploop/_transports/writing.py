@@ -10,7 +10,7 @@ from typing import Any
 
 from csploop._ffi import ffi, lib
 from csploop._loop.words import OP_SHUTDOWN
-from csploop._transports.common import bad_descriptor
+from csploop._transports.common import AT_ONCE, bad_descriptor
 from csploop._transports.state import StreamState
 
 __all__ = ["Writing"]
@@ -47,6 +47,11 @@ class Writing(StreamState):
         """Before somebody looks at what was written, or ends it: what TLS holds back comes down now."""
         if self._above is not None:
             self._above._write_now()
+
+    def _gather_no_more(self) -> None:
+        super()._gather_no_more()
+        if self._above is not None:
+            self._above._stream = None  # it encrypts and writes at once, then
 
     def writelines(self, list_of_data: Any) -> None:
         if self._refuses:
@@ -101,7 +106,7 @@ class Writing(StreamState):
                 self._maybe_pause_protocol()
         elif self._protocol_paused:
             self._maybe_resume_protocol()
-        self._room = PAUSED_ROOM if self._protocol_paused else max(self._high_water - size, 0)
+        self._choose_room()
         if self._empty_waiter is not None and not size and not self._queued and not self._empty_waiter.done():
             self._empty_waiter.set_result(None)
         if self._closing and not size and not self._ended and not self._protocol_paused:
@@ -115,7 +120,14 @@ class Writing(StreamState):
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         super().set_write_buffer_limits(high, low)
-        self._room = PAUSED_ROOM if self._protocol_paused else max(self._high_water - self._backlog, 0)
+        self._choose_room()
+
+    def _choose_room(self) -> None:
+        """From how many queued bytes on a write looks at the high-water mark."""
+        if self._at_once:
+            self._room = AT_ONCE
+        else:
+            self._room = PAUSED_ROOM if self._protocol_paused else max(self._high_water - self._backlog, 0)
 
     def can_write_eof(self) -> bool:
         return True
@@ -138,8 +150,16 @@ class Writing(StreamState):
             self._loop._flush()
         self._empty_waiter = self._loop.create_future()
         self._refuses = True
-        self._on_backlog(self._unsent())
+        if self._protocol_paused:
+            # It may be told to resume, and that not in the context of who waits.
+            self._loop.call_soon(self._ask_backlog, context=self._context)
+        else:
+            self._ask_backlog()
         return self._empty_waiter
+
+    def _ask_backlog(self) -> None:
+        if not self._ended:
+            self._on_backlog(self._unsent())
 
     def _reset_empty_waiter(self) -> None:
         self._empty_waiter = None
