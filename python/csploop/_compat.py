@@ -41,6 +41,7 @@ __all__ = [
     "is_coroutine_callable",
     "make_server",
     "policy_base",
+    "policy_loop",
     "swap_current_task",
 ]
 
@@ -99,6 +100,12 @@ def policy_base() -> Any:
 
         return getattr(events, "_BaseDefaultEventLoopPolicy")  # noqa: B009
     return asyncio.DefaultEventLoopPolicy
+
+
+def policy_loop(policy: Any) -> Any:
+    """What set_event_loop() gave a policy of this base in this thread, or None: before 3.14 get_event_loop()
+    would make a loop there."""
+    return policy._local._loop
 
 
 def hide_policy_loop() -> Callable[[], None]:
