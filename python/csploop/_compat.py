@@ -36,6 +36,7 @@ __all__ = [
     "current_task",
     "detach_client",
     "format_callback",
+    "get_annotations",
     "has_begun",
     "hide_policy_loop",
     "is_coroutine_callable",
@@ -172,6 +173,25 @@ def format_callback(callback: Any, args: Any, debug: bool) -> str:
     if _FORMAT_HAS_DEBUG:
         return _format_source(callback, args, debug=debug)
     return _format_source(callback, args)
+
+
+def get_annotations(holder: Any, as_text: bool = False) -> dict[str, Any]:
+    """The annotations of a function. What cannot be evaluated yet is a string or has a ForwardRef in it.
+
+    From 3.14 on reading them evaluates all, and one name that only type checkers know fails the others, too.
+    as_text: what was written, where the Python knows; for messages.
+    """
+    if sys.version_info >= (3, 14) and hasattr(holder, "__annotate__"):
+        import annotationlib
+
+        if not as_text:
+            try:
+                return annotationlib.get_annotations(holder, format=annotationlib.Format.FORWARDREF)
+            except Exception:  # an attribute, say, that a module does not have
+                return annotationlib.get_annotations(holder, format=annotationlib.Format.STRING)
+        return annotationlib.get_annotations(holder, format=annotationlib.Format.STRING)
+    annotations = getattr(holder, "__annotations__", None)
+    return annotations if isinstance(annotations, dict) else {}
 
 
 def is_coroutine_callable(callback: object) -> bool:
