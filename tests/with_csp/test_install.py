@@ -260,3 +260,22 @@ def test_a_failing_install_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         csploop.csp.install()
     assert csp.run is csp_run
     assert not hasattr(csp, "async_for")
+
+
+def test_submodules_of_its_own_are_covered_and_given_back() -> None:
+    theirs = {name: types.ModuleType(name) for name in ("csp.event_loop", *SUBMODULES)}
+    sys.modules.update(theirs)
+    try:
+        with pytest.raises(
+            RuntimeError, match=r"csp\.event_loop, csp\.event_loop\.bridge, csp\.event_loop\.loop"
+        ):
+            csploop.csp.install()
+        csploop.csp.install(replace=True)
+        for name in theirs:
+            assert sys.modules[name].__name__ == f"csploop.{name}"
+        csploop.csp.uninstall()
+        for name, module in theirs.items():
+            assert sys.modules[name] is module
+    finally:
+        for name in theirs:
+            del sys.modules[name]

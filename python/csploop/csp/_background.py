@@ -133,7 +133,7 @@ class BackgroundRun(Run):
             context = copy_context()
             context.run(run_of_context.set, self)
         try:
-            self._background.call(callback, *args, context=context)
+            self.loop.call_soon_threadsafe(callback, *args, context=context)
         except RuntimeError:
             if self._background.usable:
                 raise

@@ -13,6 +13,7 @@ coroutine or callback comes from. What adapters build on:
     run.now()                     the engine's time, as csp.now(), where csp's own is not to be had
     run.create_task(coro)         a task of the run, from the engine's thread or the loop's: its exception
                                   fails the run; it is cancelled and awaited when the graph has stopped
+    run.adopt_task(task)          another task of its loop to cancel and to await when the graph has stopped
     run.cancel_task(task)         cancels one of them early, once: its clean-up is not interrupted at the end
     run.in_loop(callback, *args)  calls it on the loop's thread; at once in the order of the loop's callbacks
     run.in_engine(callback)       calls it on the engine's thread, in a cycle; from the loop's thread or any
@@ -105,6 +106,7 @@ class Run:
         self._errands: deque[Callable[[], object]] = deque()
         self._stop_callbacks: list[Callable[[], Any]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._adopted: set[asyncio.Task[Any]] = set()
         self._cancelled: set[asyncio.Task[Any]] = set()
 
     # For adapters, bridges and coroutines.
@@ -121,6 +123,10 @@ class Run:
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
         return task
+
+    def adopt_task(self, task: asyncio.Task[Any]) -> None:
+        self._adopted.add(task)
+        task.add_done_callback(self._adopted.discard)
 
     def cancel_task(self, task: asyncio.Task[Any]) -> None:
         """On the loop's thread."""
@@ -235,7 +241,8 @@ class Run:
         await self._call_stop_callbacks()
         mine = set(self._tasks)
         me = asyncio.current_task()
-        tasks = [task for task in (asyncio.all_tasks() if everything else mine) if task is not me]
+        ending = asyncio.all_tasks() if everything else mine | self._adopted
+        tasks = [task for task in ending if task is not me]
         for task in tasks:
             if task not in self._cancelled:
                 task.cancel()
