@@ -53,6 +53,9 @@ class BackgroundRun(Run):
         super().__init__(self._background.loop)
         self._outer_run: Run | None = None
         self._outer_context: Token[Run | None] | None = None
+        # Nothing may be put into a loop that has begun to end: it might not come to it any more.
+        self._loop_lock = threading.RLock()
+        self._loop_gone = False
         self._pump_lock = threading.Lock()
         self._push_tick: Callable[[bool], None] | None = None
         self._pushed = False
@@ -103,6 +106,8 @@ class BackgroundRun(Run):
 
     def _loop_ends(self) -> None:
         """On the loop's thread, which cancels all tasks next."""
+        with self._loop_lock:
+            self._loop_gone = True
         self.fail(RuntimeError(GONE))
 
     def _wind_up_alone(self) -> None:
@@ -132,12 +137,10 @@ class BackgroundRun(Run):
         if not self._on_engine_thread():
             context = copy_context()
             context.run(run_of_context.set, self)
-        try:
+        with self._loop_lock:
+            if self._loop_gone:
+                raise RuntimeError(GONE)
             self.loop.call_soon_threadsafe(callback, *args, context=context)
-        except RuntimeError:
-            if self._background.usable:
-                raise
-            raise RuntimeError(GONE) from None
 
     # What csp calls.
 

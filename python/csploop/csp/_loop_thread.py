@@ -34,8 +34,9 @@ class LoopThread:
         self._on_end = on_end
         self._running = threading.Event()
         self._lock = threading.Lock()
-        # Who waits in ask(). None when the loop has ended.
-        self._asking: set[Future[Any]] | None = set()
+        # Who waits in ask(). When the loop begins to end, nobody may ask any more.
+        self._asking: set[Future[Any]] = set()
+        self._ending = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -61,21 +62,15 @@ class LoopThread:
         coroutine, for its result. LoopEnded when the loop ends before."""
         answer: Future[Any] = Future()
         with self._lock:
-            if self._asking is None:
+            if self._ending:
                 raise self._ended()
+            self.call(self._answer, function, answer)
             self._asking.add(answer)
         try:
-            try:
-                self.call(self._answer, function, answer)
-            except RuntimeError:
-                # It is closed, and its thread about to tell all who wait.
-                if not self.loop.is_closed():
-                    raise
             return answer.result()
         finally:
             with self._lock:
-                if self._asking is not None:
-                    self._asking.discard(answer)
+                self._asking.discard(answer)
 
     def ask_to_stop(self) -> None:
         try:
@@ -117,6 +112,8 @@ class LoopThread:
         try:
             loop.run_forever()
         finally:
+            with self._lock:
+                self._ending = True
             try:
                 self._on_end()
                 loop.run_until_complete(self._wind_up())
@@ -125,8 +122,8 @@ class LoopThread:
             finally:
                 loop.close()
                 with self._lock:
-                    asking, self._asking = self._asking, None
-                for answer in asking or ():
+                    asking = list(self._asking)
+                for answer in asking:
                     if not answer.done():
                         answer.set_exception(self._ended())
 
