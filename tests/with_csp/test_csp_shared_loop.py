@@ -255,6 +255,20 @@ def test_a_graph_ends_with_an_error_when_its_loop_does(how):
     assert in_graph(this_loop()) is csploop.csp.get_shared_loop()
 
 
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_what_must_leave_leaves_the_run(kind, monkeypatch):
+    """It ends the loop, too, as it does any."""
+    monkeypatch.setattr(threading, "excepthook", lambda args: None)
+
+    async def feed(run, emitter):
+        await asyncio.sleep(0)
+        raise kind("raised")
+
+    with pytest.raises(kind, match="raised"):
+        run_feed(feed, **BACKGROUND)
+    assert in_graph(this_loop()) is csploop.csp.get_shared_loop()
+
+
 def test_ticks_that_need_a_loop_that_has_ended_say_so():
     begun = threading.Event()
 

@@ -108,6 +108,12 @@ class BackgroundRun(Run):
         """On the loop's thread, which cancels all tasks next."""
         with self._loop_lock:
             self._loop_gone = True
+        for task in self._tasks:
+            # SystemExit, say, which has left the loop and so ended it before the run heard of it.
+            if task.done() and not task.cancelled():
+                exc = task.exception()
+                if exc is not None:
+                    self.fail(exc)
         self.fail(RuntimeError(GONE))
 
     def _wind_up_alone(self) -> None:
