@@ -41,11 +41,13 @@ __all__ = [
     "current_task",
     "detach_client",
     "format_callback",
+    "get_annotations",
     "has_begun",
     "hide_policy_loop",
     "is_coroutine_callable",
     "make_server",
     "policy_base",
+    "policy_loop",
     "swap_current_task",
 ]
 
@@ -124,6 +126,12 @@ def policy_base() -> Any:
     return asyncio.DefaultEventLoopPolicy
 
 
+def policy_loop(policy: Any) -> Any:
+    """What set_event_loop() gave a policy of this base in this thread, or None: before 3.14 get_event_loop()
+    would make a loop there."""
+    return policy._local._loop
+
+
 def hide_policy_loop() -> Callable[[], None]:
     """Makes get_event_loop() an error in this thread while no loop runs; what it returns takes that back.
 
@@ -188,6 +196,25 @@ def format_callback(callback: Any, args: Any, debug: bool) -> str:
     if _FORMAT_HAS_DEBUG:
         return _format_source(callback, args, debug=debug)
     return _format_source(callback, args)
+
+
+def get_annotations(holder: Any, as_text: bool = False) -> dict[str, Any]:
+    """The annotations of a function. What cannot be evaluated yet is a string or has a ForwardRef in it.
+
+    From 3.14 on reading them evaluates all, and one name that only type checkers know fails the others, too.
+    as_text: what was written, where the Python knows; for messages.
+    """
+    if sys.version_info >= (3, 14) and hasattr(holder, "__annotate__"):
+        import annotationlib
+
+        if not as_text:
+            try:
+                return annotationlib.get_annotations(holder, format=annotationlib.Format.FORWARDREF)
+            except Exception:  # an attribute, say, that a module does not have
+                return annotationlib.get_annotations(holder, format=annotationlib.Format.STRING)
+        return annotationlib.get_annotations(holder, format=annotationlib.Format.STRING)
+    annotations = getattr(holder, "__annotations__", None)
+    return annotations if isinstance(annotations, dict) else {}
 
 
 def is_coroutine_callable(callback: object) -> bool:
