@@ -34,6 +34,7 @@ _PIPE_EOF = "a writing transport reads, too, and tells eof_received or data_rece
 _PIPE_TYPE = "pipe transports refuse what is no bytes with TypeError, and are not closed by it"
 _FEW_OPTIONS = "has not these options"
 _NO_POPEN = "the extra information has no Popen"
+_FROZEN = HANGS + "goes by time.monotonic, in whose place freezegun puts its own"
 _STOP_LATE = "a run makes one more turn after it was told to stop"
 
 DEPARTURES: dict[str, dict[str, str]] = {
@@ -266,3 +267,16 @@ DEPARTURES: dict[str, dict[str, str]] = {
         "uvloop": "None is written as nothing"
     },
 }
+
+DEPARTURES.update(
+    (f"test_faked_time.py::{test}[{mode}]", {"asyncio": _FROZEN})
+    for mode in ("stopped", "stepping", "ticking")
+    for test in (
+        "test_a_loop_that_is_made_inside_works_also_afterwards",
+        "test_a_time_that_is_replaced_on_purpose_counts_also_then",
+        "test_debug_mode_measures_real_time",
+        "test_sleeps_and_timeouts_end",
+        "test_the_loops_time_goes_on_as_before",
+        "test_timers_from_before_and_for_afterwards_fire",
+    )
+)
