@@ -30,9 +30,9 @@ CDEF = HERE / "csploop.cdef.h"
 STUB = HERE / "_csploop.pyi"
 MODULE = "csploop._ffi._csploop"
 
-# What a Python without a GIL needs. Before cffi's part, which asks for the limited API: such a Python has none
-# before 3.15. After it: cffi's runtime declares that each of its modules does without a GIL, and this one
-# declares nothing that no run has shown.
+# What a Python without a GIL needs. Before cffi's part, which asks for the limited API: such a Python has
+# none before 3.15. After it: cffi's runtime declares that each of its modules does without a GIL, and this
+# one declares nothing that no run has shown.
 BEFORE_CFFI = """\
 #include <pyconfig.h>
 #ifdef Py_GIL_DISABLED
