@@ -10,6 +10,7 @@ import threading
 import pytest
 from support.peers import Peer, adopt
 from support.protocols import Recorder
+from support.tls import finish, secure
 
 pytestmark = pytest.mark.io
 
@@ -138,3 +139,65 @@ async def test_a_servers_protocols(loop):
     assert seen == [(name, "at the making") for name in ("factory", "made", "data")]
     server.close()
     await server.wait_closed()
+
+
+async def test_what_a_servers_connection_sets_is_its_own(loop):
+    """From the factory to connection_lost, and no other connection sees it."""
+    seen = []
+    lost = [loop.create_future(), loop.create_future()]
+
+    def factory():
+        number = len(seen)
+        seen.append([variable.get()])
+        variable.set(f"factory {number}")
+        return Recorder(on={"made": made, "data": data, "lost": gone})
+
+    def number_of(recorder):
+        return int(variable.get().split()[1])
+
+    def made(recorder):
+        number = number_of(recorder)
+        seen[number].append(variable.get())
+        variable.set(f"made {number}")
+
+    def data(recorder, _):
+        number = number_of(recorder)
+        seen[number].append(variable.get())
+        variable.set(f"data {number}")
+
+    def gone(recorder, exc):
+        number = number_of(recorder)
+        seen[number].append(variable.get())
+        lost[number].set_result(None)
+
+    variable.set("server")
+    server = await loop.create_server(factory, "127.0.0.1", 0)
+    address = server.sockets[0].getsockname()
+    with Peer(socket.create_connection(address)) as one, Peer(socket.create_connection(address)) as two:
+        for peer in (one, two):
+            peer.send_now(b"data")
+            peer.end_writing()
+        await asyncio.gather(*lost)
+    server.close()
+    await server.wait_closed()
+    assert seen == [["server", f"factory {n}", f"made {n}", f"data {n}"] for n in range(2)]
+    assert variable.get() == "server"
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
+async def test_resume_writing_runs_in_the_transports_context(loop, secured):
+    def note(recorder):
+        resumed.set_result(variable.get())
+
+    resumed = loop.create_future()
+    variable.set("at the making")
+    factory = lambda: Recorder(on={"resume": note})  # noqa: E731
+    transport, recorder, peer = await (secure if secured else adopt)(loop, factory)
+    variable.set("later")
+    loop.call_soon(transport.write, bytes(16 << 20))
+    await recorder.until_event("pause")
+    reading = loop.run_in_executor(None, peer.read_exactly, 16 << 20)
+    await reading
+    await resumed
+    await finish(transport, recorder, peer)
+    assert resumed.result() == "at the making"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextvars import Context
 from typing import Any
 
 from csploop._ffi import ffi, lib
@@ -28,9 +29,10 @@ class DatagramsMixin(LoopState):
         address: Any = None,
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, Any] | None = None,
+        context: Context | None = None,
     ) -> DatagramTransport:
         self._ensure_fd_no_transport(sock)
-        return DatagramTransport(self, sock, protocol, address, waiter, extra)
+        return DatagramTransport(self, sock, protocol, address, waiter, extra, context)
 
     def _adopt_datagram(self, sock: socket.socket) -> int:
         """Gives a datagram socket's descriptor to the core; returns its id."""

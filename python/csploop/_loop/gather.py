@@ -109,7 +109,7 @@ class GatherMixin(LoopState):
                         out.clear()
                         if stream._room < 0 and stream._above is not None and not stream._protocol_paused:
                             # TLS has queued this a moment ago, past write(), which looks at the mark itself.
-                            self.call_soon(stream._look_at_backlog)
+                            self.call_soon(stream._look_at_backlog, context=stream._context)
                     else:
                         out.clear()
                 dirty.clear()

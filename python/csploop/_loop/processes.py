@@ -6,6 +6,7 @@ The base class checks the arguments, makes the protocol and waits for connection
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 from typing import Any
 
 from csploop._loop.state import LoopState
@@ -23,8 +24,9 @@ class ProcessesMixin(LoopState):
         protocol: asyncio.BaseProtocol,
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, Any] | None = None,
+        context: Context | None = None,
     ) -> ReadPipeTransport:
-        return ReadPipeTransport(self, pipe, protocol, waiter, extra)
+        return ReadPipeTransport(self, pipe, protocol, waiter, extra, context)
 
     def _make_write_pipe_transport(
         self,
@@ -32,8 +34,9 @@ class ProcessesMixin(LoopState):
         protocol: asyncio.BaseProtocol,
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, Any] | None = None,
+        context: Context | None = None,
     ) -> WritePipeTransport:
-        return WritePipeTransport(self, pipe, protocol, waiter, extra)
+        return WritePipeTransport(self, pipe, protocol, waiter, extra, context)
 
     async def _make_subprocess_transport(
         self,

@@ -1,7 +1,8 @@
 """Listening sockets: asyncio's Server makes and owns them, the core accepts on them.
 
 A connection arrives as an ACCEPT record with its stream already in the core; Python wraps the descriptor in a
-socket object and builds transport and protocol around both. When descriptors run out the core pauses the
+socket object and builds transport and protocol around both. Factory and protocol run in a copy of the
+server's context that is this connection's own. When descriptors run out the core pauses the
 listener, and it is resumed a second later.
 """
 
@@ -12,7 +13,7 @@ import os
 import socket
 from asyncio import constants, trsock
 from asyncio.log import logger
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Callable
 
 from csploop._ffi import ffi, lib
@@ -70,6 +71,7 @@ class Listener:
         sslcontext: ssl.SSLContext | None,
         server: Any,
         timeouts: tuple[float | None, float | None],
+        context: Context | None,
     ) -> None:
         self.loop = loop
         self.factory = factory
@@ -78,14 +80,15 @@ class Listener:
         self.sslcontext = sslcontext
         self.server = server
         self.timeouts = timeouts
-        self.context = copy_context()
+        self.context = copy_context() if context is None else context
         self.id = 0
         self.open = True
 
     def _on_record(self, kind: int, result: int, offset: int) -> None:
         if kind == ACCEPT and result >= 0:
             if self.open:
-                self.context.copy().run(self.accept, result, offset)
+                context = self.context.copy()
+                context.run(self.accept, result, offset, context)
             else:
                 self.refuse(result, offset)
         elif kind == ACCEPT:
@@ -93,7 +96,7 @@ class Listener:
         elif kind == CLOSED:
             self.loop._owners.pop(self.id, None)
 
-    def accept(self, stream: int, fd: int) -> None:
+    def accept(self, stream: int, fd: int, context: Context) -> None:
         loop = self.loop
         sock: socket.socket | None = None
         try:
@@ -115,11 +118,11 @@ class Listener:
                 logger.debug("%r got a new connection: %r", self.server, sock)
             protocol = self.factory()
             if self.sslcontext is None:
-                StreamTransport(loop, sock, protocol, server=self.server, stream_id=stream)
+                StreamTransport(loop, sock, protocol, None, None, self.server, stream, context)
                 return
             waiter = loop.create_future()
             tls = TLSProtocol(loop, protocol, self.sslcontext, waiter, True, None, *self.timeouts)
-            StreamTransport(loop, sock, tls, server=self.server, stream_id=stream)
+            StreamTransport(loop, sock, tls, None, None, self.server, stream, context)
         except (SystemExit, KeyboardInterrupt):
             self.give_up(stream, sock)
             raise
@@ -186,13 +189,14 @@ class ServingMixin(LoopState):
         backlog: int = 100,
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
+        context: Context | None = None,
     ) -> None:
         """asyncio's Server calls this for each of its sockets."""
         if ssl_shutdown_timeout is None:
             # asyncio before 3.11 does not hand it on.
             ssl_shutdown_timeout = getattr(server, "_ssl_shutdown_timeout", None)
         timeouts = ssl_handshake_timeout, ssl_shutdown_timeout
-        listener = Listener(self, protocol_factory, sock, sslcontext, server, timeouts)
+        listener = Listener(self, protocol_factory, sock, sslcontext, server, timeouts, context)
         self._forget_socket(listener.fd)
         flags = KEEP_FD | ACCEPT_KEEP_FD | (0 if sock.family == getattr(socket, "AF_UNIX", None) else NODELAY)
         out = ffi.new("csploop_id *")
@@ -230,9 +234,10 @@ class ServingMixin(LoopState):
         *,
         extra: dict[str, Any] | None = None,
         server: Any = None,
+        context: Context | None = None,
     ) -> StreamTransport:
         self._ensure_fd_no_transport(sock)
-        return StreamTransport(self, sock, protocol, waiter, extra, server)
+        return StreamTransport(self, sock, protocol, waiter, extra, server, 0, context)
 
     def _make_ssl_transport(
         self,
@@ -248,6 +253,7 @@ class ServingMixin(LoopState):
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
         call_connection_made: bool = True,
+        context: Context | None = None,
     ) -> Any:
         self._ensure_fd_no_transport(rawsock)
         tls = TLSProtocol(
@@ -261,5 +267,5 @@ class ServingMixin(LoopState):
             shutdown_timeout.get() if ssl_shutdown_timeout is None else ssl_shutdown_timeout,
             upgrade=not call_connection_made,
         )
-        StreamTransport(self, rawsock, tls, None, extra, server)
+        StreamTransport(self, rawsock, tls, None, extra, server, 0, context)
         return tls._app_transport

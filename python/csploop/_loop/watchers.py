@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextvars import copy_context
+from contextvars import Context
 from threading import get_ident
 from typing import Any, Callable
 
@@ -107,10 +107,12 @@ class WatchersMixin(LoopState):
                     return watcher.fd
         return -1 if self._closed else to_fd(fd)
 
-    def _add_reader(self, file: Any, callback: Callable[..., object], *args: Any) -> Handle:
+    def _add_reader(
+        self, file: Any, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> Handle:
         self._check_closed()
         fd = to_fd(file)
-        handle = Handle(callback, args, self, copy_context())
+        handle = Handle(callback, args, self, context)  # None: a copy of ours
         with self._watching:
             watcher = self._watchers.get(fd)
             old = watcher.reader if watcher is not None else None
@@ -119,10 +121,12 @@ class WatchersMixin(LoopState):
             old.cancel()
         return handle
 
-    def _add_writer(self, file: Any, callback: Callable[..., object], *args: Any) -> Handle:
+    def _add_writer(
+        self, file: Any, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> Handle:
         self._check_closed()
         fd = to_fd(file)
-        handle = Handle(callback, args, self, copy_context())
+        handle = Handle(callback, args, self, context)  # None: a copy of ours
         with self._watching:
             watcher = self._watchers.get(fd)
             old = watcher.writer if watcher is not None else None

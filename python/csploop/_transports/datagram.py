@@ -73,6 +73,7 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         address: Any = None,
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, Any] | None = None,
+        context: Context | None = None,
     ) -> None:
         # For __del__ and __repr__, should anything below fail.
         self._sock: socket.socket | None = None
@@ -90,7 +91,7 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         self._sock_fd = sock.fileno()
         self._address = address
         self._addresses = Addresses(sock)
-        self._context: Context = copy_context()
+        self._context: Context = copy_context() if context is None else context
         self._run: Callable[..., Any] = self._context.run
         self._out: list[tuple[bytes, bytes]] = []
         self._queued = 0  # not 0 while there are datagrams in _out
@@ -152,7 +153,7 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
 
     def _on_record(self, kind: int, result: int, offset: int) -> None:
         if kind == BACKLOG:
-            self._on_backlog(result + offset * DATAGRAM_HEADER_BYTES)
+            self._run(self._on_backlog, result + offset * DATAGRAM_HEADER_BYTES)
         elif kind == DATAGRAM_ERROR or (kind == REJECTED and result not in GONE):
             if self._sock is not None and not self._conn_lost:
                 self._tell(self._protocol.error_received, error_from_code(result))

@@ -8,7 +8,7 @@ import os
 import stat
 from asyncio import transports
 from asyncio.log import logger
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Callable
 
 from csploop._ffi.errors import error_from_code
@@ -38,6 +38,7 @@ class ReadPipeTransport(PipeEnd, transports.ReadTransport):
         protocol: asyncio.BaseProtocol,
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, Any] | None = None,
+        context: Context | None = None,
     ) -> None:
         self._pipe: Any = None
         self._sock_fd = -1
@@ -54,7 +55,7 @@ class ReadPipeTransport(PipeEnd, transports.ReadTransport):
         self._read_started = False
         self._ended = False  # EOF, or the core was told to close
         self._held: list[bytes | None] = []
-        self._context = copy_context()
+        self._context = copy_context() if context is None else context
         self._run = self._context.run
         self._deliver: Callable[[bytes], object] = self._drop
         self.set_protocol(protocol)

@@ -3,6 +3,9 @@
 Owner: Python makes and owns the socket object; the core does the I/O on its descriptor and gives it back with
 CLOSED, after which the socket is closed here. All methods belong on the loop's thread.
 
+The protocol's methods run in one context of the connection's own: the one that is given, else a copy of the
+maker's. Only what a call of the transport's itself leads to (pause_writing) runs in the caller's.
+
 Reading: the loop calls `_deliver` with each record's bytes. What that is says the transport's state: the
 protocol's data_received itself while all is well, else a method that holds (paused), drops (closing) or
 copies (BufferedProtocol).
@@ -20,7 +23,7 @@ import asyncio
 import socket
 import warnings
 from asyncio import constants, trsock
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Callable
 
 from csploop._compat import attach_client, detach_client
@@ -73,6 +76,7 @@ class StreamTransport(Reading, Writing):
         extra: dict[str, Any] | None = None,
         server: Any = None,
         stream_id: int = 0,
+        context: Context | None = None,
     ) -> None:
         # For __del__ and __repr__, should anything below fail.
         self._sock = None
@@ -92,7 +96,7 @@ class StreamTransport(Reading, Writing):
             except OSError:
                 self._extra["peername"] = None
         self._sock_fd = sock.fileno()
-        self._context = copy_context()
+        self._context = copy_context() if context is None else context
         self._run = self._context.run
         self._above = None
         self._out = []
@@ -146,7 +150,7 @@ class StreamTransport(Reading, Writing):
 
     def _on_record(self, kind: int, result: int, offset: int) -> None:
         if kind == BACKLOG:
-            self._on_backlog(result)
+            self._run(self._on_backlog, result)
         elif kind == EOF:
             self._eof_came = True
             if self._paused or self._held:

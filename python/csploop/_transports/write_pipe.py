@@ -17,7 +17,7 @@ import stat
 import sys
 from asyncio import constants
 from asyncio.log import logger
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from csploop._ffi import ffi, lib
@@ -53,6 +53,7 @@ class WritePipeTransport(PipeEnd, Writing):
         protocol: asyncio.BaseProtocol,
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, Any] | None = None,
+        context: Context | None = None,
     ) -> None:
         self._pipe: Any = None
         self._sock = None
@@ -65,7 +66,7 @@ class WritePipeTransport(PipeEnd, Writing):
         is_fifo, is_socket = stat.S_ISFIFO(mode), stat.S_ISSOCK(mode)
         if not (is_fifo or is_socket or stat.S_ISCHR(mode)):
             raise ValueError("Pipe transport is only for pipes, sockets and character devices")
-        self._context = copy_context()
+        self._context = copy_context() if context is None else context
         self._protocol = protocol
         self._above = None
         self._out = []
@@ -143,7 +144,7 @@ class WritePipeTransport(PipeEnd, Writing):
         if self._ended:
             return
         if kind == BACKLOG:
-            self._on_backlog(result)
+            self._context.run(self._on_backlog, result)
         elif kind in (READABLE, EOF):
             self._reader_gone()
         elif kind == ERROR or (kind == REJECTED and result not in GONE):
