@@ -1,7 +1,6 @@
 """One loop a thread, and all that goes between them at the same time: nothing is lost, nothing comes twice.
 
-The same tests are what a Python without a GIL has to pass. Where there is one, it changes hands as often as
-it can.
+The same tests are what a Python without a GIL has to pass. Where there is one, it changes hands all the time.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class WatchersMixin(LoopState):
             old = watcher.reader if watcher is not None else None
             self._watch(fd, file, watcher, READ, handle)
         if old is not None:
-            old.cancel()
+            self._cancel(old)
         return handle
 
     def _add_writer(
@@ -132,7 +132,7 @@ class WatchersMixin(LoopState):
             old = watcher.writer if watcher is not None else None
             self._watch(fd, file, watcher, WRITE, handle)
         if old is not None:
-            old.cancel()
+            self._cancel(old)
         return handle
 
     def _remove_reader(self, fd: int) -> bool:
@@ -140,7 +140,7 @@ class WatchersMixin(LoopState):
             watcher = self._watchers.get(fd)
             if watcher is None or watcher.reader is None:
                 return False
-            watcher.reader.cancel()
+            self._cancel(watcher.reader)
             watcher.reader = None
             self._narrow(watcher)
             return True
@@ -150,7 +150,7 @@ class WatchersMixin(LoopState):
             watcher = self._watchers.get(fd)
             if watcher is None or watcher.writer is None:
                 return False
-            watcher.writer.cancel()
+            self._cancel(watcher.writer)
             watcher.writer = None
             self._narrow(watcher)
             return True
@@ -228,6 +228,12 @@ class WatchersMixin(LoopState):
             self._lib.csploop_detach(self._core)
         if code not in GONE:
             check(code)
+
+    def _cancel(self, handle: Handle) -> None:
+        if self._thread_id == get_ident():
+            handle.cancel()
+        else:
+            handle._cancelled = True  # no more: the loop may be about to call what cancel() takes away
 
     def _take_core(self) -> int:
         """Whether this thread may tell the core: OURS, ATTACHED (detach it then), BUSY, or what is wrong."""
