@@ -35,6 +35,7 @@ _PIPE_EOF = "a writing transport reads, too, and tells eof_received or data_rece
 _PIPE_TYPE = "pipe transports refuse what is no bytes with TypeError, and are not closed by it"
 _FEW_OPTIONS = "has not these options"
 _NO_POPEN = "the extra information has no Popen"
+_NOT_EAGER = "hands eager_start to factories that lack it, and as it likes to the others; a name comes late"
 _STOP_LATE = "a run makes one more turn after it was told to stop"
 
 DEPARTURES: dict[str, dict[str, str]] = {
@@ -254,6 +255,9 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_watchers.py::test_removing_tells_whether_there_was_one": {"uvloop": _REMOVE_IS_MUTE},
     "test_watchers.py::test_sock_recv_and_a_writer_share_a_socket": {"uvloop": _REMOVE_IS_MUTE},
     "test_watchers.py::test_sockets_and_numbers_name_the_same": {"uvloop": _REMOVE_IS_MUTE},
+    "test_task_creation.py::test_a_task_starts_at_once_when_it_is_told_to": {"uvloop": _NOT_EAGER},
+    "test_task_creation.py::test_a_factory_for_eager_tasks_of_ones_own_class": {"uvloop": _NOT_EAGER},
+    "test_task_creation.py::test_eager_tasks_do_io": {"uvloop": LEAVES + _NOT_EAGER},
     "test_write.py::test_a_buffer_may_be_changed_after_write": {
         "asyncio": "since Python 3.12 what the kernel does not take at once is sent as it is later",
         "uvloop": "large buffers are sent as they are later",
