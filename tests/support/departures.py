@@ -256,8 +256,10 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_watchers.py::test_sock_recv_and_a_writer_share_a_socket": {"uvloop": _REMOVE_IS_MUTE},
     "test_watchers.py::test_sockets_and_numbers_name_the_same": {"uvloop": _REMOVE_IS_MUTE},
     "test_task_creation.py::test_a_task_starts_at_once_when_it_is_told_to": {"uvloop": _NOT_EAGER},
-    "test_task_creation.py::test_a_factory_for_eager_tasks_of_ones_own_class": {"uvloop": _NOT_EAGER},
-    "test_task_creation.py::test_eager_tasks_do_io": {"uvloop": LEAVES + _NOT_EAGER},
+    "test_task_creation.py::test_a_factory_for_eager_tasks_of_ones_own_class": {
+        "uvloop": LEAVES + _NOT_EAGER
+    },
+    "test_task_creation.py::test_eager_tasks_do_io": {"uvloop": LEAVES + LEAVES + _NOT_EAGER},
     "test_write.py::test_a_buffer_may_be_changed_after_write": {
         "asyncio": "since Python 3.12 what the kernel does not take at once is sent as it is later",
         "uvloop": "large buffers are sent as they are later",
