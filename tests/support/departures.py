@@ -259,7 +259,7 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_task_creation.py::test_a_factory_for_eager_tasks_of_ones_own_class": {
         "uvloop": LEAVES + _NOT_EAGER
     },
-    "test_task_creation.py::test_eager_tasks_do_io": {"uvloop": LEAVES + LEAVES + _NOT_EAGER},
+    "test_task_creation.py::test_eager_tasks_do_io": {"uvloop": LEAVES + _NOT_EAGER},
     "test_write.py::test_a_buffer_may_be_changed_after_write": {
         "asyncio": "since Python 3.12 what the kernel does not take at once is sent as it is later",
         "uvloop": "large buffers are sent as they are later",
