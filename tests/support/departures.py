@@ -195,7 +195,7 @@ DEPARTURES: dict[str, dict[str, str]] = {
     },
     "test_subprocess_life.py::test_the_transport_tells_about_its_child": {"uvloop": _NO_POPEN},
     "test_tasks.py::test_eager_tasks": {
-        "uvloop": "a task factory gets keywords that asyncio's of this Python does not give it"
+        "uvloop": LEAVES + "a task factory gets keywords that asyncio's of this Python does not give it"
     },
     "test_timers.py::test_a_huge_delay_never_comes_and_harms_nothing[1000000000000.0]": {
         "uvloop": _HUNDRED_YEARS
