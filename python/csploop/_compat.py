@@ -12,7 +12,8 @@ import contextlib
 import dis
 import inspect
 import sys
-from asyncio import base_events, coroutines, format_helpers, tasks
+from asyncio import base_events, coroutines, events, format_helpers, tasks
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "POLICIES_EXIST",
     "SSL_HAS_SHUTDOWN_TIMEOUT",
     "STRUCT_IS_SLOW",
+    "ThreadSafeHandle",
     "UNIX_SERVER_CLEANS_UP",
     "attach_client",
     "current_task",
@@ -107,8 +109,6 @@ _FORMAT_HAS_DEBUG = "debug" in _parameters(_format_source)
 def policy_base() -> Any:
     """asyncio's own default policy class, got without the warning that its public name gives since 3.14."""
     if sys.version_info >= (3, 14):
-        from asyncio import events
-
         return getattr(events, "_BaseDefaultEventLoopPolicy")  # noqa: B009
     return asyncio.DefaultEventLoopPolicy
 
@@ -201,6 +201,28 @@ def has_begun(callback: Any, traceback: TracebackType | None) -> bool:
         return True
     resume = next((each.offset for each in dis.get_instructions(code) if each.opname == "RESUME"), 0)
     return called.tb_lasti > resume
+
+
+if hasattr(events, "_ThreadSafeHandle"):
+    ThreadSafeHandle: Any = events._ThreadSafeHandle
+else:
+
+    class ThreadSafeHandle(asyncio.Handle):  # type: ignore[no-redef]  # one of the two
+        """As asyncio's from Python 3.14 on: a handle whose state other threads may look at and change."""
+
+        __slots__ = ("_lock",)
+
+        def __init__(self, callback: Any, args: Any, loop: Any, context: Any = None) -> None:
+            super().__init__(callback, args, loop, context)
+            self._lock = RLock()
+
+        def cancel(self) -> None:
+            with self._lock:
+                super().cancel()
+
+        def cancelled(self) -> bool:
+            with self._lock:
+                return super().cancelled()
 
 
 current_task = tasks.current_task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import errno
 import socket
@@ -261,3 +262,55 @@ async def test_multicast_by_the_socket(loop):
     assert receiver.received[0][1] == sender.name
     await sender.close()
     await receiver.close()
+
+
+TOO_LONG = bytes(70_000)
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["outside", "inside"])
+def test_what_was_sent_before_close_is_accounted_for_before_connection_lost(loop, inside):
+    """An error, too, wherever the loop was when it was closed."""
+
+    async def send_and_close():
+        protocol.transport.sendto(b"fits", protocol.name)
+        protocol.transport.sendto(TOO_LONG, protocol.name)
+        protocol.transport.close()
+
+    protocol = loop.run_until_complete(bound(loop))
+    if inside:
+        loop.run_until_complete(send_and_close())
+    else:
+        step = send_and_close()
+        with pytest.raises(StopIteration):
+            step.send(None)
+    assert loop.run_until_complete(protocol.end) is None
+    assert [exc.errno for exc in protocol.errors] == [errno.EMSGSIZE]
+    assert protocol.events == ["made", "error", "lost"]
+
+
+async def test_an_endpoint_may_be_closed_from_error_received(loop):
+    class Closing(Datagrams):
+        def error_received(self, exc):
+            super().error_received(exc)
+            self.transport.close()
+
+    _, protocol = await loop.create_datagram_endpoint(Closing, local_addr=("127.0.0.1", 0))
+    protocol.transport.sendto(TOO_LONG, protocol.name)
+    protocol.transport.sendto(TOO_LONG, protocol.name)
+    assert await protocol.end is None
+    await asyncio.sleep(0)
+    assert protocol.events == ["made", "error", "error", "lost"]
+
+
+async def test_abort_tells_no_more_errors(loop):
+    class Aborting(Datagrams):
+        def error_received(self, exc):
+            super().error_received(exc)
+            self.transport.abort()
+
+    _, protocol = await loop.create_datagram_endpoint(Aborting, local_addr=("127.0.0.1", 0))
+    for _ in range(3):
+        protocol.transport.sendto(TOO_LONG, protocol.name)
+    assert await protocol.end is None
+    await asyncio.sleep(0)
+    assert protocol.events == ["made", "error", "lost"]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
+import sys
 import threading
+import weakref
 
 import pytest
 from csploop._loop import threads
@@ -168,18 +171,19 @@ def test_without_a_gil_every_call_rings_whether_the_loop_sleeps_or_not(monkeypat
             return crossings.calls["csploop_wake"] - before
 
         def look():
-            assert not loop._sleeping
-            assert rings(loop.call_soon_threadsafe, int) == 1
-            assert rings(loop.hold().enter().release) == 1
-            assert rings(loop._job_done, None) == 1
-            loop.add_signal_handler(signal.SIGUSR1, int)
-            assert rings(signal.raise_signal, signal.SIGUSR1) == 1
-            loop.remove_signal_handler(signal.SIGUSR1)
             loop.stop()
+            told["sleeping"] = loop._sleeping
+            told["call"] = rings(loop.call_soon_threadsafe, int)
+            told["hold"] = rings(loop.hold().enter().release)
+            told["job"] = rings(loop._job_done, None)
+            told["signal"] = rings(signal.raise_signal, signal.SIGUSR1)
 
+        told = {}
+        loop.add_signal_handler(signal.SIGUSR1, int)
         loop.call_soon(look)
         loop.run_forever()
         loop.close()
+    assert told == {"sleeping": False, "call": 1, "hold": 1, "job": 1, "signal": 1}
 
 
 async def test_a_timer_armed_through_a_wake_up_is_not_slept_over(loop):
@@ -190,3 +194,121 @@ async def test_a_timer_armed_through_a_wake_up_is_not_slept_over(loop):
 
     await loop.run_in_executor(None, loop.call_soon_threadsafe, arm)
     await fired
+
+
+class Blocking:
+    """A callback that begins and then waits for the test."""
+
+    def __init__(self):
+        self.begun = threading.Event()
+        self.may_end = threading.Event()
+        self.ended = False
+
+    def __call__(self):
+        self.begun.set()
+        self.may_end.wait()
+        self.ended = True
+
+
+@pytest.mark.parametrize("debug", [False, True], ids=["", "debug"])
+@pytest.mark.parametrize("call", ["cancel", "cancelled"])
+def test_who_asks_a_handle_while_its_callback_runs_waits_until_that_has_ended(loop, call, debug):
+    loop.set_debug(debug)
+    loop.slow_callback_duration = 60
+    callback = Blocking()
+    seen = []
+
+    def ask():
+        handle = loop.call_soon_threadsafe(callback)
+        callback.begun.wait()
+        asking.set()
+        getattr(handle, call)()
+        seen.append(callback.ended)
+        loop.call_soon_threadsafe(loop.stop)
+
+    def let_go():
+        # Asking comes after `asking`; who does not wait would be through with it before the callback ends.
+        asking.wait()
+        threads[0].join(0.05)
+        callback.may_end.set()
+
+    asking = threading.Event()
+    threads = []
+    threads += run_threads(ask)
+    threads += run_threads(let_go)
+    loop.run_forever()
+    for thread in threads:
+        thread.join()
+    assert seen == [True]
+
+
+@pytest.mark.parametrize("debug", [False, True], ids=["", "debug"])
+def test_what_another_thread_cancels_before_it_begins_does_not_begin(loop, debug):
+    loop.set_debug(debug)
+    loop.slow_callback_duration = 60
+    ran = []
+    seen = []
+    cancelled = threading.Event()
+
+    def push():
+        handle = loop.call_soon_threadsafe(ran.append, 1)
+        handle.cancel()
+        seen.append(handle.cancelled())
+        loop.call_soon_threadsafe(loop.stop)
+        cancelled.set()
+
+    loop.call_soon(cancelled.wait)
+    threads = run_threads(push)
+    loop.run_forever()
+    threads[0].join()
+    assert seen == [True]
+    assert ran == []
+
+
+def test_a_callback_may_cancel_its_own_handle(loop):
+    def callback():
+        handle.cancel()
+        seen.append(handle.cancelled())
+        loop.stop()
+
+    seen = []
+    handle = loop.call_soon_threadsafe(callback)
+    loop.run_forever()
+    assert seen == [True]
+
+
+@pytest.mark.parametrize("debug", [False, True], ids=["", "debug"])
+def test_the_report_of_a_failure_names_callback_and_handle(loop, reports, debug):
+    loop.set_debug(debug)
+
+    def fails():
+        raise ValueError("no")
+
+    handle = loop.call_soon_threadsafe(fails)
+    loop.call_soon_threadsafe(loop.stop)
+    loop.run_forever()
+    report = reports.take()
+    assert "fails" in report["message"]
+    assert report["handle"] is handle
+    assert "fails" in repr(handle)
+    assert ("source_traceback" in report) == debug
+    if debug:
+        assert report["source_traceback"][-1].filename == __file__
+
+
+@pytest.mark.ours("asyncio's handles lie in its queue themselves")
+def test_a_handle_that_has_run_is_gone(loop):
+    def callback():
+        pass
+
+    gc.collect()
+    gc.disable()
+    try:
+        loop.call_soon_threadsafe(callback)
+        loop.call_soon_threadsafe(loop.stop)
+        loop.run_forever()
+        known = weakref.ref(callback)
+        del callback
+        assert known() is None or sys.implementation.name == "pypy"
+    finally:
+        gc.enable()

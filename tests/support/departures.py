@@ -219,6 +219,10 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_tls.py::test_what_came_while_reading_was_paused_survives_the_end": {
         "uvloop": "it is lost, and eof_received is not called"
     },
+    "test_threadsafe.py::test_who_asks_a_handle_while_its_callback_runs_waits_until_that_has_ended": {
+        "asyncio": "before Python 3.14 handles do not know of threads",
+        "uvloop": "handles do not know of threads",
+    },
     "test_tls_below.py::test_a_server_that_closes_its_clients_sends_their_answers": {"uvloop": _NO_CLOSING},
     "test_tls_in_tls.py::test_a_failing_inner_handshake_raises_and_closes": {"asyncio": _INNER_LOST},
     "test_tls_in_tls.py::test_what_came_while_reading_was_paused_survives_the_end": {

@@ -6,6 +6,7 @@ import sys
 from asyncio import events
 
 from csploop._ffi.errors import check
+from csploop._hooks import check_hooks
 from csploop._loop.connecting import ConnectingMixin
 from csploop._loop.datagrams import DatagramsMixin
 from csploop._loop.debug import DebugMixin
@@ -103,6 +104,9 @@ class Loop(
         self._ops.clear()
         self._gathered.clear()
         self._eager.clear()
+
+
+check_hooks(Loop)
 
 
 def new_event_loop() -> Loop:

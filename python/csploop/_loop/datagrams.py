@@ -30,6 +30,7 @@ class DatagramsMixin(LoopState):
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, Any] | None = None,
         context: Context | None = None,
+        **newer: Any,
     ) -> DatagramTransport:
         self._ensure_fd_no_transport(sock)
         return DatagramTransport(self, sock, protocol, address, waiter, extra, context)

@@ -16,6 +16,7 @@ from csploop._compat import format_callback, has_begun
 from csploop._ffi.errors import ForkedError
 from csploop._loop.handles import Handle
 from csploop._loop.state import LoopState
+from csploop._loop.threadsafe_handle import SafeHandle, queued
 from csploop._loop.words import READ, TIMER
 
 __all__ = ["DebugMixin"]
@@ -44,10 +45,13 @@ class DebugMixin(LoopState):
             if method == "call_soon":
                 self._check_thread()
             self._check_callback(callback, method)
-        handle = Handle(callback, args, self, context)
-        if handle._source_traceback:
-            del handle._source_traceback[-2:]  # the frames of this file are not where the user made it
-        self._ready.append(handle)
+        safe = method == "call_soon_threadsafe"
+        handle: asyncio.Handle = (SafeHandle if safe else Handle)(callback, args, self, context)
+        traceback: Any = getattr(handle, "_source_traceback")  # noqa: B009
+        if traceback:
+            # The frames of this file are not where the user made it, nor a constructor's of Python.
+            del traceback[-3 if safe else -2 :]
+        self._ready.append(queued(handle) if isinstance(handle, SafeHandle) else handle)
         if self._outside is not None and (
             method == "call_soon" or threading.get_ident() == self._thread_id
         ):  # other threads wake the loop instead
@@ -56,6 +60,9 @@ class DebugMixin(LoopState):
 
     def _callback_failed(self, handle: Any, exc: BaseException) -> None:
         """Reports the exception of a callback, in asyncio's words."""
+        safe = getattr(handle._callback, "__self__", None)
+        if isinstance(safe, SafeHandle):
+            handle = safe  # what the user knows of
         callback = format_callback(handle._callback, handle._args, self._debug)
         context = {
             "message": f"Exception in callback {callback}",

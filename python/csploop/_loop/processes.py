@@ -25,6 +25,7 @@ class ProcessesMixin(LoopState):
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, Any] | None = None,
         context: Context | None = None,
+        **newer: Any,
     ) -> ReadPipeTransport:
         return ReadPipeTransport(self, pipe, protocol, waiter, extra, context)
 
@@ -35,6 +36,7 @@ class ProcessesMixin(LoopState):
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, Any] | None = None,
         context: Context | None = None,
+        **newer: Any,
     ) -> WritePipeTransport:
         return WritePipeTransport(self, pipe, protocol, waiter, extra, context)
 

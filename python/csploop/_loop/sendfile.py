@@ -76,33 +76,33 @@ class SendfileMixin(SocketsMixin):
         return total
 
     async def _sendfile_native(
-        self, transport: StreamTransport, file: Any, offset: int, count: int | None
+        self, transp: StreamTransport, file: Any, offset: int, count: int | None
     ) -> int:
         """asyncio's sendfile calls this for a StreamTransport."""
         _descriptor(file)
-        was_reading = transport.is_reading()
-        transport.pause_reading()
-        waiter = transport._make_empty_waiter()
+        was_reading = transp.is_reading()
+        transp.pause_reading()
+        waiter = transp._make_empty_waiter()
         try:
             await waiter
-            sock = transport._sock
+            sock = transp._sock
             if sock is None:
                 raise ConnectionError("Connection is closed by peer")
             with sock.dup() as twin:
-                transport._abort_sendfile = lambda: _shut_down(twin)
+                transp._abort_sendfile = lambda: _shut_down(twin)
                 try:
                     return await self.sock_sendfile(twin, file, offset, count, fallback=False)
                 except asyncio.SendfileNotAvailableError as exc:
-                    if transport.is_closing():
+                    if transp.is_closing():
                         raise ConnectionError("Connection is closed by peer") from exc
                     raise
                 finally:
-                    transport._abort_sendfile = None
+                    transp._abort_sendfile = None
                     self._forget_socket(twin.fileno())
         finally:
-            transport._reset_empty_waiter()
+            transp._reset_empty_waiter()
             if was_reading:
-                transport.resume_reading()
+                transp.resume_reading()
 
 
 def _shut_down(sock: socket.socket) -> None:

@@ -190,6 +190,7 @@ class ServingMixin(LoopState):
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
         context: Context | None = None,
+        **newer: Any,
     ) -> None:
         """asyncio's Server calls this for each of its sockets."""
         if ssl_shutdown_timeout is None:
@@ -235,6 +236,7 @@ class ServingMixin(LoopState):
         extra: dict[str, Any] | None = None,
         server: Any = None,
         context: Context | None = None,
+        **newer: Any,
     ) -> StreamTransport:
         self._ensure_fd_no_transport(sock)
         return StreamTransport(self, sock, protocol, waiter, extra, server, 0, context)
@@ -254,6 +256,7 @@ class ServingMixin(LoopState):
         ssl_shutdown_timeout: float | None = None,
         call_connection_made: bool = True,
         context: Context | None = None,
+        **newer: Any,
     ) -> Any:
         self._ensure_fd_no_transport(rawsock)
         tls = TLSProtocol(

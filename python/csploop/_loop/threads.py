@@ -12,8 +12,8 @@ from contextvars import Context, copy_context
 from typing import Any, Callable
 
 from csploop._compat import HAS_GIL
-from csploop._loop.handles import EmptyHandle
 from csploop._loop.state import LoopState
+from csploop._loop.threadsafe_handle import make_safe, queued
 
 __all__ = ["ThreadsMixin"]
 
@@ -26,16 +26,9 @@ class ThreadsMixin(LoopState):
         if self._slow:
             handle = self._call_soon_checked(callback, args, context, "call_soon_threadsafe")
         else:
-            fast = EmptyHandle()
-            fast._callback = callback
-            fast._args = args
-            fast._loop = self
-            fast._context = copy_context() if context is None else context
-            fast._cancelled = False
-            fast._repr = None
-            fast._source_traceback = None
-            self._ready.append(fast)
-            handle = fast
+            safe = make_safe(self, callback, args, copy_context() if context is None else context)
+            self._ready.append(queued(safe))
+            handle = safe
         if self._sleeping or not HAS_GIL:
             self._wake()
         return handle

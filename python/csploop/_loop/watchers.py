@@ -108,29 +108,39 @@ class WatchersMixin(LoopState):
         return -1 if self._closed else to_fd(fd)
 
     def _add_reader(
-        self, file: Any, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        fd: Any,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+        **newer: Any,
     ) -> Handle:
         self._check_closed()
-        fd = to_fd(file)
+        number = to_fd(fd)
         handle = Handle(callback, args, self, context)  # None: a copy of ours
         with self._watching:
-            watcher = self._watchers.get(fd)
+            watcher = self._watchers.get(number)
             old = watcher.reader if watcher is not None else None
-            self._watch(fd, file, watcher, READ, handle)
+            self._watch(number, fd, watcher, READ, handle)
         if old is not None:
             self._cancel(old)
         return handle
 
     def _add_writer(
-        self, file: Any, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        fd: Any,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+        **newer: Any,
     ) -> Handle:
         self._check_closed()
-        fd = to_fd(file)
+        number = to_fd(fd)
         handle = Handle(callback, args, self, context)  # None: a copy of ours
         with self._watching:
-            watcher = self._watchers.get(fd)
+            watcher = self._watchers.get(number)
             old = watcher.writer if watcher is not None else None
-            self._watch(fd, file, watcher, WRITE, handle)
+            self._watch(number, fd, watcher, WRITE, handle)
         if old is not None:
             self._cancel(old)
         return handle

@@ -99,6 +99,7 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         self._unsent_bytes = 0  # what the core could not send yet
         self._room = self._high_water
         self._closing = False
+        self._aborted = False
         self._conn_lost = 0
         self._protocol: Any = protocol
         self._id = loop._adopt_datagram(sock)
@@ -155,12 +156,17 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         if kind == BACKLOG:
             self._run(self._on_backlog, result + offset * DATAGRAM_HEADER_BYTES)
         elif kind == DATAGRAM_ERROR or (kind == REJECTED and result not in GONE):
-            if self._sock is not None and not self._conn_lost:
+            if self._sock is not None and not self._aborted:
                 self._tell(self._protocol.error_received, error_from_code(result))
         elif kind == CLOSED and self._sock is not None:
-            # The end of a close() that had to drain; the others did not wait for it.
+            # The end of a close(): all is sent, and what came of that is told. abort() does not wait for it.
             loop = self._loop
-            loop._run_handle(asyncio.Handle(self._call_connection_lost, (None,), loop, self._context))
+            try:
+                loop._run_handle(asyncio.Handle(self._call_connection_lost, (None,), loop, self._context))
+            except (SystemExit, KeyboardInterrupt):
+                if self._sock is not None:  # it did not come to it
+                    loop.call_soon(self._call_connection_lost, None, context=self._context)
+                raise
 
     # -- sending --------------------------------------------------------------------
 
@@ -284,10 +290,9 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
     def close(self) -> None:
         if self._closing:
             return
-        drained = not self._queued and not self._unsent()
+        if not self._queued and not self._unsent():
+            self._conn_lost += 1  # nothing that is sent from now on could still precede the end
         self._end(CLOSE_DRAIN)
-        if drained:
-            self._lose(None)  # else the CLOSED record tells when all is sent
 
     def _end(self, flags: int) -> None:
         self._closing = True
@@ -302,6 +307,7 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         if self._sock is None or self._conn_lost:
             return
         # What was sent before still leaves as far as the kernel takes it at once; the rest is dropped.
+        self._aborted = True
         self._end(CLOSE_ABORT)
         self._lose(exc)
 
