@@ -45,6 +45,7 @@ __all__ = [
     "has_begun",
     "hide_policy_loop",
     "is_coroutine_callable",
+    "is_spoilt_by_modules",
     "make_server",
     "policy_base",
     "policy_loop",
@@ -64,6 +65,17 @@ if BaseExceptionGroup is None:
 
 # Without a GIL another thread may schedule between any two of our instructions.
 HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+def is_spoilt_by_modules() -> bool:
+    """Whether this is an isolated sub-interpreter of 3.12.
+
+    That one refuses a module of the old kind, such as CFFI's, only after it has made it there, and then every
+    other interpreter of the process crashes with it.
+    """
+    is_3_12: bool = sys.version_info[:2] == (3, 12)
+    return is_3_12 and not __import__("_thread").daemon_threads_allowed()
+
 
 # PyPy's collector moves bytes: new ones lie in a nursery larger than the caches, and showing them to C copies
 # them out of it first. Calls into C are cheap there. So copies into memory that stays are to be preferred.

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import types
 from pathlib import Path
 
@@ -73,6 +74,31 @@ def test_source_is_generated_without_a_compiler_from_the_committed_declarations(
     assert result.returncode == 0, result.stderr
     assert "using the committed csploop.cdef.h" in result.stderr
     assert got.read_text(encoding="utf-8") == wanted.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="before Python 3.13 there is always a GIL")
+def test_the_source_compiles_without_a_gil_and_declares_nothing(tmp_path: Path) -> None:
+    # As far as it goes where there is a GIL: what the headers say then can be compiled and not run.
+    headers = sysconfig.get_path("include")
+    compiler = shutil.which("cc")
+    if compiler is None or not (Path(headers) / "Python.h").is_file():
+        pytest.skip("needs a C compiler and this Python's headers")
+    source = tmp_path / "module.c"
+    assert run_build("--source", str(source)).returncode == 0
+    command = [compiler, "-DPy_GIL_DISABLED=1", "-I", headers, "-I", str(ROOT / "include"), str(source)]
+    result = subprocess.run(
+        [*command, "-fsyntax-only"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    text = subprocess.run(
+        [*command, "-E", "-P"], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    init = re.search(r"PyInit__csploop\(void\)\s*\{\s*return (\w+)\(", text)
+    assert init is not None
+    made = re.search(rf"{init[1]}\(const char \*.*?\n\}}", text, re.DOTALL)
+    assert made is not None
+    # Py_MOD_GIL_USED, which is also what a module has that declares nothing; cffi itself has set the other.
+    assert "PyUnstable_Module_SetGIL(module, ((void *)0))" in made[0]
 
 
 def test_stub_tells_every_name_of_lib() -> None:

@@ -179,12 +179,28 @@ async def test_no_signal_handler_is_installed(loop):
     assert signal.getsignal(signal.SIGCHLD) is before
 
 
+@pytest.mark.ours("about what csploop relies on in the standard library")
+async def test_a_popen_waits_for_its_child_under_the_lock_that_the_loop_takes(loop):
+    transport, protocol = await watch(loop, "cat", stdin=subprocess.PIPE)
+    popen = transport.get_extra_info("subprocess")
+    waiting = loop.run_in_executor(None, popen.wait)
+    while not popen._waitpid_lock.locked():
+        await asyncio.sleep(0)
+    transport.get_pipe_transport(0).close()
+    assert await asyncio.gather(waiting, protocol.exited) == [0, 0]
+    await protocol.lost
+    transport.close()
+
+
 @pytest.mark.ours("asyncio and uvloop take the status where the Popen cannot see it")
-async def test_whoever_asks_the_popen_first_the_status_is_not_lost(loop):
+@pytest.mark.parametrize(
+    "limit", [None, 50], ids=["wait", "wait_with_a_limit"]
+)  # which is another way, by 3.15
+async def test_whoever_asks_the_popen_first_the_status_is_not_lost(loop, limit):
     for _ in range(20):
         transport, protocol = await watch(loop, "sh", "-c", "exit 21")
         popen = transport.get_extra_info("subprocess")
-        codes = await asyncio.gather(loop.run_in_executor(None, popen.wait), protocol.exited)
+        codes = await asyncio.gather(loop.run_in_executor(None, popen.wait, limit), protocol.exited)
         assert codes == [21, 21]
         await protocol.lost
         transport.close()

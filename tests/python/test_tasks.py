@@ -124,6 +124,117 @@ async def test_timeout_and_task_group(loop):
     assert [task.result() for task in tasks] == list(range(5))
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="timeout is new in Python 3.11")
+async def test_timeouts_can_be_moved(loop):
+    async with asyncio.timeout_at(loop.time() + 1000) as limit:
+        assert limit.when() > loop.time()
+        limit.reschedule(None)
+        assert limit.when() is None
+    assert not limit.expired()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(None) as limit:
+            limit.reschedule(loop.time() + 0.002)
+            await loop.create_future()
+    assert limit.expired()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout_at(loop.time() - 1):
+            await loop.create_future()
+    # What is not due by the end of the block does not come afterwards.
+    async with asyncio.timeout(1000):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="TaskGroup is new in Python 3.11")
+async def test_a_task_that_fails_ends_its_group(loop):
+    async def fail():
+        await asyncio.sleep(0)
+        raise LookupError("as planned")
+
+    with pytest.raises(BaseExceptionGroup) as caught:  # noqa: F821
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(loop.create_server(asyncio.Protocol, "127.0.0.1", 0))
+            endless = group.create_task(asyncio.sleep(1000))
+            group.create_task(fail())
+    assert [str(error) for error in caught.value.exceptions] == ["as planned"]
+    assert endless.cancelled()
+    if not waiting.cancelled():
+        waiting.result().close()
+        await waiting.result().wait_closed()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="a group can be cancelled since Python 3.15")
+@pytest.mark.parametrize("who", ["body", "member"])
+async def test_a_group_can_be_cancelled_without_an_exception(loop, who):
+    async def member():
+        group.cancel()
+        await loop.create_future()
+
+    reached = []
+    async with asyncio.TaskGroup() as group:
+        endless = group.create_task(asyncio.sleep(1000))
+        if who == "member":
+            group.create_task(member())
+        else:
+            group.cancel()
+        await loop.create_future()
+        reached.append("the end")
+    assert endless.cancelled()
+    assert reached == []
+    assert asyncio.current_task().cancelling() == 0
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="a group can be cancelled since Python 3.15")
+async def test_a_group_that_is_cancelled_before_it_begins_ends_at_once(loop):
+    reached = []
+    group = asyncio.TaskGroup()
+    group.cancel()
+    async with group:
+        await loop.create_future()
+        reached.append("the end")
+    assert reached == []
+    assert asyncio.current_task().cancelling() == 0
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="as_completed is an async iterator since Python 3.13")
+async def test_as_completed_gives_the_tasks_themselves(loop):
+    async def late(number):
+        for _ in range(number):
+            await asyncio.sleep(0)
+        return number
+
+    tasks = [loop.create_task(late(number)) for number in (5, 3, 1)]
+    assert [task async for task in asyncio.as_completed(tasks)] == tasks[::-1]
+    with pytest.raises(TimeoutError):
+        async for _ in asyncio.as_completed([loop.create_future()], timeout=0.002):
+            pass
+
+
+@pytest.mark.skipif(not hasattr(asyncio.Queue, "shutdown"), reason="Queue.shutdown is new in Python 3.13")
+@pytest.mark.parametrize("immediate", [False, True])
+async def test_a_queue_that_is_shut_down_lets_everybody_go(loop, immediate):
+    queue = asyncio.Queue(maxsize=2)
+    got = []
+
+    async def consume():
+        try:
+            while True:
+                got.append(await queue.get())
+                queue.task_done()
+        except asyncio.QueueShutDown:
+            return "shut down"
+
+    queue.put_nowait(1)
+    queue.put_nowait(2)
+    blocked = loop.create_task(queue.put(3))
+    await asyncio.sleep(0)
+    queue.shutdown(immediate)
+    with pytest.raises(asyncio.QueueShutDown):
+        await blocked
+    assert await asyncio.gather(consume(), consume()) == ["shut down"] * 2
+    assert got == ([] if immediate else [1, 2])
+    await queue.join()
+
+
 async def test_locks_events_queues_and_semaphores(loop):
     queue = asyncio.Queue(maxsize=3)
     lock, event, gate = asyncio.Lock(), asyncio.Event(), asyncio.Semaphore(2)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
 import threading
 import weakref
 
 import pytest
+from csploop._loop import threads
+from csploop._loop.simulated import SimulatedLoop
+from csploop.lowlevel import counting
 
 
 def run_threads(*targets):
@@ -152,6 +156,34 @@ async def test_run_coroutine_threadsafe_gives_its_result_to_the_other_thread(loo
         return asyncio.run_coroutine_threadsafe(double(21), loop).result(timeout=50)
 
     assert await loop.run_in_executor(None, ask) == 42
+
+
+@pytest.mark.ours("about the shortcut under a GIL")
+def test_without_a_gil_every_call_rings_whether_the_loop_sleeps_or_not(monkeypatch, loop_kind):
+    # Where another thread may come between any two instructions, what it sees of the sleep says nothing.
+    monkeypatch.setattr(threads, "HAS_GIL", False)
+    with counting() as crossings:
+        loop = SimulatedLoop(poller=loop_kind.poller)
+
+        def rings(call, *args):
+            before = crossings.calls["csploop_wake"]
+            call(*args)
+            return crossings.calls["csploop_wake"] - before
+
+        def look():
+            loop.stop()
+            told["sleeping"] = loop._sleeping
+            told["call"] = rings(loop.call_soon_threadsafe, int)
+            told["hold"] = rings(loop.hold().enter().release)
+            told["job"] = rings(loop._job_done, None)
+            told["signal"] = rings(signal.raise_signal, signal.SIGUSR1)
+
+        told = {}
+        loop.add_signal_handler(signal.SIGUSR1, int)
+        loop.call_soon(look)
+        loop.run_forever()
+        loop.close()
+    assert told == {"sleeping": False, "call": 1, "hold": 1, "job": 1, "signal": 1}
 
 
 async def test_a_timer_armed_through_a_wake_up_is_not_slept_over(loop):

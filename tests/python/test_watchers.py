@@ -10,6 +10,7 @@ import threading
 
 import csploop
 import pytest
+from csploop._ffi import lib
 from support.peers import adopt
 from support.protocols import Recorder
 
@@ -453,3 +454,45 @@ def test_another_thread_may_add_and_remove_while_a_run_begins(ends):
     finally:
         loop.close()
     assert answers == [True, True]
+
+
+@pytest.mark.ours("looks inside: what is tested is a moment in the midst of a call")
+def test_a_reader_added_while_the_loop_removes_the_writer_is_not_lost(ends):
+    ours, theirs = ends
+    came = threading.Event()
+
+    class Library:
+        """The core's, with another thread that comes in the midst of the call that ends a watcher."""
+
+        def __getattr__(self, name):
+            return getattr(lib, name)
+
+        def csploop_unwatch(self, core, id):
+            if thread.ident is None:
+                thread.start()
+                added.wait(0.05)  # as much of a chance as it needs, where it does not have to wait for us
+            return lib.csploop_unwatch(core, id)
+
+    def readable():
+        loop.remove_reader(ours)
+        came.set()
+        loop.stop()
+
+    def add():
+        loop.add_reader(ours, readable)
+        added.set()
+
+    loop = csploop.Loop()
+    added, thread = threading.Event(), threading.Thread(target=add)
+    try:
+        loop.add_writer(ours, print)
+        loop._lib = Library()
+        loop.call_soon(loop.remove_writer, ours)
+        theirs.send(b"x")
+        loop.call_later(20, loop.stop)
+        loop.run_forever()
+        assert came.is_set()
+    finally:
+        thread.join()
+        loop._lib = lib
+        loop.close()

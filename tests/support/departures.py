@@ -39,6 +39,7 @@ _NO_POPEN = "the extra information has no Popen"
 _PSEUDO_SOCKET = "gives a socket class of its own, which cannot be shut down"
 _NO_PIPE = "pipe transports do not tell their pipe"
 _FROZEN = HANGS + "goes by time.monotonic, in whose place freezegun puts its own"
+_NOT_EAGER = "hands eager_start to factories that lack it, and as it likes to the others; a name comes late"
 _STOP_LATE = "a run makes one more turn after it was told to stop"
 
 DEPARTURES: dict[str, dict[str, str]] = {
@@ -230,7 +231,7 @@ DEPARTURES: dict[str, dict[str, str]] = {
     },
     "test_subprocess_life.py::test_the_transport_tells_about_its_child": {"uvloop": _NO_POPEN},
     "test_tasks.py::test_eager_tasks": {
-        "uvloop": "a task factory gets keywords that asyncio's of this Python does not give it"
+        "uvloop": LEAVES + "a task factory gets keywords that asyncio's of this Python does not give it"
     },
     "test_timers.py::test_a_huge_delay_never_comes_and_harms_nothing[1000000000000.0]": {
         "uvloop": _HUNDRED_YEARS
@@ -302,6 +303,11 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_watchers.py::test_removing_tells_whether_there_was_one": {"uvloop": _REMOVE_IS_MUTE},
     "test_watchers.py::test_sock_recv_and_a_writer_share_a_socket": {"uvloop": _REMOVE_IS_MUTE},
     "test_watchers.py::test_sockets_and_numbers_name_the_same": {"uvloop": _REMOVE_IS_MUTE},
+    "test_task_creation.py::test_a_task_starts_at_once_when_it_is_told_to": {"uvloop": _NOT_EAGER},
+    "test_task_creation.py::test_a_factory_for_eager_tasks_of_ones_own_class": {
+        "uvloop": LEAVES + _NOT_EAGER
+    },
+    "test_task_creation.py::test_eager_tasks_do_io": {"uvloop": LEAVES + _NOT_EAGER},
     "test_write.py::test_a_buffer_may_be_changed_after_write": {
         "asyncio": "since Python 3.12 what the kernel does not take at once is sent as it is later",
         "uvloop": "large buffers are sent as they are later",

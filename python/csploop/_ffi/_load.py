@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from csploop._compat import is_spoilt_by_modules
+
 if TYPE_CHECKING:
     from csploop._ffi._csploop import FFI, Lib
 
@@ -21,7 +23,17 @@ HERE = Path(__file__).resolve().parent
 SIZES = {"csploop_record": 32, "csploop_submission": 40}
 
 
+# What CPython says of a module of the old kind, which CFFI's are, where there may be none.
+REFUSED = "does not support loading in subinterpreters"
+ISOLATED = (
+    "csploop cannot be imported in an isolated sub-interpreter (concurrent.interpreters,"
+    " InterpreterPoolExecutor), because CFFI's modules cannot; run its loops in threads or processes"
+)
+
+
 def _missing(error: ImportError) -> ImportError:
+    if REFUSED in str(error):
+        return ImportError(f"{ISOLATED} ({error})")
     implementation = f"{sys.implementation.name} {sys.version_info[0]}.{sys.version_info[1]}"
     found = sorted(path.name for path in HERE.iterdir() if path.name.startswith(("_csploop.", "libcsploop")))
     found = [name for name in found if not name.endswith(".pyi")]
@@ -74,6 +86,8 @@ def library_path() -> str:
     return str(beside[0]) if beside else ""
 
 
+if is_spoilt_by_modules():
+    raise ImportError(ISOLATED)
 try:
     from csploop._ffi._csploop import ffi as ffi
     from csploop._ffi._csploop import lib as lib

@@ -30,6 +30,30 @@ CDEF = HERE / "csploop.cdef.h"
 STUB = HERE / "_csploop.pyi"
 MODULE = "csploop._ffi._csploop"
 
+# What a Python without a GIL needs. Before cffi's part, which asks for the limited API: such a Python has
+# none before 3.15. After it: cffi's runtime declares that each of its modules does without a GIL, and this
+# one declares nothing that no run has shown.
+BEFORE_CFFI = """\
+#include <pyconfig.h>
+#ifdef Py_GIL_DISABLED
+#  define _CFFI_NO_LIMITED_API
+#endif
+"""
+AFTER_CFFI = """\
+#include <csploop.h>
+#ifdef Py_GIL_DISABLED
+static PyObject *csploop_init(const char *name, Py_ssize_t version,
+                              const struct _cffi_type_context_s *context)
+{
+    PyObject *module = _cffi_init(name, version, context);
+    if (module != NULL && PyUnstable_Module_SetGIL(module, Py_MOD_GIL_USED) < 0)
+        Py_CLEAR(module);
+    return module;
+}
+#  define _cffi_init csploop_init
+#endif
+"""
+
 NOTE = "/* Written by build.py --write from the headers below include/. */\n"
 # CFFI knows their types, and errno's values are the compiler's business, so their contents must not be
 # expanded.
@@ -219,8 +243,9 @@ def write_source(target: Path, cdef: str) -> None:
 
     builder = FFI()
     builder.cdef(cdef)
-    builder.set_source(MODULE, "#include <csploop.h>\n")
+    builder.set_source(MODULE, AFTER_CFFI)
     builder.emit_c_code(str(target))
+    target.write_text(BEFORE_CFFI + target.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def drifted(cc: str | None) -> list[Path]:

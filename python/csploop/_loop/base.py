@@ -17,7 +17,6 @@ from csploop._loop.processes import ProcessesMixin
 from csploop._loop.sendfile import SendfileMixin
 from csploop._loop.serving import ServingMixin
 from csploop._loop.signals import SignalsMixin
-from csploop._loop.state import open_loops
 from csploop._loop.threads import ThreadsMixin
 from csploop._loop.timers import TimersMixin
 from csploop._loop.tls import TLSMixin
@@ -81,7 +80,7 @@ class Loop(
         if self._closed:
             return
         self._thread_id = None
-        open_loops.discard(self)
+        self._forget()
         check(self._lib.csploop_close(self._core))
         super().close()
         self._slow = True

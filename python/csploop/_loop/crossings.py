@@ -7,6 +7,7 @@ nothing unless somebody counts.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Callable
@@ -28,6 +29,7 @@ class _CountingLibrary:
 
     def __init__(self, calls: Counter[str]) -> None:
         self._calls = calls
+        self._lock = threading.RLock()
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(lib, name)
@@ -37,10 +39,11 @@ class _CountingLibrary:
         return value
 
     def _counted(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        calls = self._calls
+        calls, lock = self._calls, self._lock
 
         def call(*args: Any) -> Any:
-            calls[name] += 1
+            with lock:  # of loops in several threads
+                calls[name] += 1
             return function(*args)
 
         return call
@@ -51,7 +54,9 @@ _counters: list[_CountingLibrary] = []
 
 def library() -> Any:
     """The library for a loop that is being made."""
-    return _counters[-1] if _counters else lib
+    for counter in _counters[-1:]:  # not asked first: another thread may end its counting meanwhile
+        return counter
+    return lib
 
 
 @contextlib.contextmanager

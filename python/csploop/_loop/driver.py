@@ -269,7 +269,8 @@ class DrivenMixin(LoopState):
             self._check_running()
         elif self.is_running():
             raise RuntimeError("This event loop is already running")
-        code = self._lib.csploop_attach(self._core)
+        with self._watching:  # whoever has the core for a moment; see watchers.py
+            code = self._lib.csploop_attach(self._core)
         if code == self._lib.CSPLOOP_EBUSY:
             raise RuntimeError("This event loop is already running") from BusyError(code)
         check(code)

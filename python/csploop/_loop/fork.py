@@ -7,6 +7,7 @@ import atexit
 import contextlib
 import os
 import signal
+import threading
 
 from csploop._loop.state import LoopState, open_loops
 
@@ -21,8 +22,9 @@ def _before_fork() -> None:
 
 
 def _in_child() -> None:
-    for loop in list(open_loops):
+    for loop in open_loops():
         loop._forked = loop._slow = True
+        loop._watching = threading.RLock()  # another thread may have been inside
         loop._dirty.clear()
         gate = loop._signal_gate
         if gate is not None and loop._thread_id is not None:
@@ -34,20 +36,18 @@ def _in_child() -> None:
 
 def _at_exit() -> None:
     """One last try for what the kernel would not take; closed loops have had theirs."""
-    for loop in list(open_loops):
+    for loop in open_loops():
         if loop._thread_id is None and loop._batch is not None and not loop._forked and not loop._closed:
             loop._lib.csploop_submit(loop._core, loop._batch)
 
 
-_watching = False
+_first = threading.Lock()
 
 
 def watch_process() -> None:
-    """Registers the hooks, once in a process, when its first loop is made."""
-    global _watching
-    if _watching:
+    """Registers the hooks, once in a process, when its first loop is made; that keeps the lock for good."""
+    if not _first.acquire(blocking=False):
         return
-    _watching = True
     atexit.register(_at_exit)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=_before_fork, after_in_child=_in_child)

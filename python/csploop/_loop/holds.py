@@ -48,8 +48,7 @@ class Hold:
     def release(self) -> None:
         if self._number and self._loop._holds.pop(self._number, None) is not None:
             self._number = 0
-            if self._loop._sleeping:
-                self._loop._wake()
+            self._loop._ring()
 
     def __enter__(self) -> Hold:
         return self.enter()
@@ -99,8 +98,9 @@ class HoldsMixin(Loop):
 
     def _held_by(self) -> tuple[list[str], float]:
         """What holds time now, and since when (monotonic seconds); ([], 0) when nothing does."""
-        names = [hold.what for hold in self._holds.values()]
-        since = min((hold.since for hold in self._holds.values()), default=0.0)
+        holds = list(self._holds.values())  # which another thread may release meanwhile
+        names = [hold.what for hold in holds]
+        since = min((hold.since for hold in holds), default=0.0)
         for stream in self._streams.values():
             unsent = getattr(stream, "get_write_buffer_size", None)
             if unsent is not None and unsent() > 0:
@@ -134,8 +134,7 @@ class HoldsMixin(Loop):
 
     def _job_done(self, inner: Future[Any]) -> None:
         """On the executor's thread, or any."""
-        if self._sleeping:
-            self._wake()
+        self._ring()
 
     def _deliver_job(self) -> bool:
         """Delivers the oldest job if it is done."""

@@ -19,7 +19,7 @@ from contextvars import copy_context
 from types import FrameType
 from typing import Any, Callable
 
-from csploop._compat import HAS_GIL, is_coroutine_callable
+from csploop._compat import is_coroutine_callable
 from csploop._loop.handles import Handle
 from csploop._loop.state import LoopState
 
@@ -48,8 +48,7 @@ class SignalHandler:
             return
         self.came = True
         loop._ready.append(self.handle)
-        if loop._sleeping or not HAS_GIL:
-            loop._wake()
+        loop._ring()
 
     def restore(self, number: int) -> None:
         signal.signal(number, self.previous)

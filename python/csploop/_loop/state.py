@@ -9,6 +9,7 @@ closed costs little.
 from __future__ import annotations
 
 import asyncio
+import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator
@@ -39,8 +40,13 @@ WRITE_MODES = ("gather", "immediate")
 # id, token, result, offset, kind, payload: a record whose bytes, if it has any, have left the slab.
 Item = "tuple[int, int, int, int, int, Optional[bytes]]"
 
-# Every loop of this process that is not closed, for fork and exit.
-open_loops: weakref.WeakSet[LoopState] = weakref.WeakSet()
+# Every loop of this process that is not closed, for fork and exit. No WeakSet: threads make and close loops
+# while another looks, and what is done to a plain set is done in one piece.
+_open_loops: set[weakref.ref[LoopState]] = set()
+
+
+def open_loops() -> list[LoopState]:
+    return [loop for loop in (reference() for reference in _open_loops.copy()) if loop is not None]
 
 
 class EagerDirty(list):  # type: ignore[type-arg]  # list is not generic at run time before 3.9.2 on PyPy
@@ -101,6 +107,7 @@ class LoopState(asyncio.BaseEventLoop):
         def _pack(self, offset: int, parts: list[bytes]) -> None: ...
         def _push(self) -> None: ...
         def _wake(self) -> None: ...
+        def _ring(self) -> None: ...
         def _on_rejected(self, id: int, token: int, code: int) -> None: ...
         def _look_closer(self) -> None: ...
         def _make_batch(self) -> None: ...
@@ -202,6 +209,8 @@ class LoopState(asyncio.BaseEventLoop):
 
         self._streams: dict[int, Any] = {}  # transports by descriptor
         self._watchers: dict[int, Watcher] = {}
+        # A finalizer or signal handler may come while its thread is inside.
+        self._watching: Any = threading.RLock()
         self._socket_watches: dict[int, SocketWatch] = {}
         self._listeners: dict[socket.socket, Listener] = {}
         self._unix_paths: dict[socket.socket, tuple[str, int]] = {}
@@ -210,7 +219,12 @@ class LoopState(asyncio.BaseEventLoop):
         self._poller_name = poller
         self._open()
         super().__init__()
-        open_loops.add(self)
+        self._reference = weakref.ref(self, _open_loops.discard)
+        _open_loops.add(self._reference)
+
+    def _forget(self) -> None:
+        """It is closed."""
+        _open_loops.discard(self._reference)
 
     def _open(self) -> None:
         out = ffi.new("csploop_t **")

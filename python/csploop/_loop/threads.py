@@ -37,6 +37,11 @@ class ThreadsMixin(LoopState):
         # A loop that closes meanwhile answers with an error code, and then there is nobody left to wake.
         self._lib.csploop_wake(self._core)
 
+    def _ring(self) -> None:
+        """For another thread, when it has left something for the loop: ends the loop's sleep."""
+        if self._sleeping or not HAS_GIL:
+            self._wake()
+
     def _write_to_self(self) -> None:
         """What asyncio's base class calls to wake its loop."""
         self._wake()

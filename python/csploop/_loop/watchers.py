@@ -5,7 +5,8 @@ bad descriptor is an exception at once. Level-triggered: the callback comes agai
 gone.
 
 Programs also call these from other threads than the loop's, which works on asyncio. Then the tables change at
-once, and the loop's thread tells the core in its next turn.
+once, and the loop's thread tells the core in its next turn. While no thread runs the loop, whoever calls
+attaches it meanwhile; `_watching` is the lock for all of that, and a run begins under it, too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from threading import get_ident
 from typing import Any, Callable
 
 from csploop._ffi import ffi, lib
-from csploop._ffi.errors import WrongThreadError, check
+from csploop._ffi.errors import check
 from csploop._loop.handles import Handle
 from csploop._loop.state import LoopState
 
@@ -26,6 +27,8 @@ __all__ = ["Watcher", "WatchersMixin", "to_fd"]
 
 READ = lib.CSPLOOP_WATCH_READ
 WRITE = lib.CSPLOOP_WATCH_WRITE
+# Who has the core, for one who wants to tell it something.
+ATTACHED, OURS, BUSY = 0, 1, lib.CSPLOOP_EBUSY
 GONE = (lib.CSPLOOP_EBADID, lib.CSPLOOP_EBADF, lib.CSPLOOP_ENOENT)
 
 
@@ -99,7 +102,7 @@ class WatchersMixin(LoopState):
     def _watched(self, fd: Any) -> int:
         """The descriptor to stop watching. A socket that was closed before is found by who it is."""
         if not isinstance(fd, int) and _number(fd) < 0:
-            for watcher in self._watchers.values():
+            for watcher in list(self._watchers.values()):  # which another thread may change meanwhile
                 if watcher.file is fd:
                     return watcher.fd
         return -1 if self._closed else to_fd(fd)
@@ -115,11 +118,12 @@ class WatchersMixin(LoopState):
         self._check_closed()
         number = to_fd(fd)
         handle = Handle(callback, args, self, context)  # None: a copy of ours
-        watcher = self._watchers.get(number)
-        old = watcher.reader if watcher is not None else None
-        self._watch(number, fd, watcher, READ, handle)
+        with self._watching:
+            watcher = self._watchers.get(number)
+            old = watcher.reader if watcher is not None else None
+            self._watch(number, fd, watcher, READ, handle)
         if old is not None:
-            old.cancel()
+            self._cancel(old)
         return handle
 
     def _add_writer(
@@ -133,65 +137,73 @@ class WatchersMixin(LoopState):
         self._check_closed()
         number = to_fd(fd)
         handle = Handle(callback, args, self, context)  # None: a copy of ours
-        watcher = self._watchers.get(number)
-        old = watcher.writer if watcher is not None else None
-        self._watch(number, fd, watcher, WRITE, handle)
+        with self._watching:
+            watcher = self._watchers.get(number)
+            old = watcher.writer if watcher is not None else None
+            self._watch(number, fd, watcher, WRITE, handle)
         if old is not None:
-            old.cancel()
+            self._cancel(old)
         return handle
 
     def _remove_reader(self, fd: int) -> bool:
-        watcher = self._watchers.get(fd)
-        if watcher is None or watcher.reader is None:
-            return False
-        watcher.reader.cancel()
-        watcher.reader = None
-        self._narrow(watcher)
-        return True
+        with self._watching:
+            watcher = self._watchers.get(fd)
+            if watcher is None or watcher.reader is None:
+                return False
+            self._cancel(watcher.reader)
+            watcher.reader = None
+            self._narrow(watcher)
+            return True
 
     def _remove_writer(self, fd: int) -> bool:
-        watcher = self._watchers.get(fd)
-        if watcher is None or watcher.writer is None:
-            return False
-        watcher.writer.cancel()
-        watcher.writer = None
-        self._narrow(watcher)
-        return True
+        with self._watching:
+            watcher = self._watchers.get(fd)
+            if watcher is None or watcher.writer is None:
+                return False
+            self._cancel(watcher.writer)
+            watcher.writer = None
+            self._narrow(watcher)
+            return True
 
     def _watch(self, fd: int, file: Any, watcher: Watcher | None, event: int, handle: Handle) -> None:
         """Registers one more direction; on an exception everything is as before."""
-        if self._runs_elsewhere():
+        code = self._take_core()
+        if code == BUSY:
             self._watch_from_outside(fd, file, watcher, event, handle)
             return
-        if self._outside is not None:
-            self._outside.scheduled()
+        check(code)
         try:
-            if watcher is None:
-                self._share_socket(fd)
-                watcher = Watcher(self, fd, file)
-                self._register(watcher, event)
-            elif not watcher.id:
-                self._share_socket(fd)
-                self._register(watcher, watcher._events() | event)
-            else:
-                # Also where nothing changes: a descriptor that was closed and came back is found out so.
-                code = self._lib.csploop_watch_modify(self._core, watcher.id, watcher._events() | event)
-                if code in GONE:
-                    # The descriptor was closed behind our back; the number may be somebody else's by now.
-                    self._unregister(watcher)
-                    watcher.reader = watcher.writer = None
-                    watcher.file = file
-                    self._register(watcher, event)
-                else:
-                    check(code)
-        except WrongThreadError:
-            # A run has begun meanwhile; it has not told yet where.
-            self._watch_from_outside(fd, file, watcher, event, handle)
-            return
+            self._watch_here(fd, file, watcher, event)
+        finally:
+            if code != OURS:
+                self._lib.csploop_detach(self._core)
+        watcher = self._watchers[fd]
         if event == READ:
             watcher.reader = handle
         else:
             watcher.writer = handle
+
+    def _watch_here(self, fd: int, file: Any, watcher: Watcher | None, event: int) -> None:
+        if self._outside is not None:
+            self._outside.scheduled()
+        if watcher is None:
+            self._share_socket(fd)
+            watcher = Watcher(self, fd, file)
+            self._register(watcher, event)
+        elif not watcher.id:
+            self._share_socket(fd)
+            self._register(watcher, watcher._events() | event)
+        else:
+            # Also where nothing changes: a descriptor that was closed and came back is found out so.
+            code = self._lib.csploop_watch_modify(self._core, watcher.id, watcher._events() | event)
+            if code in GONE:
+                # The descriptor was closed behind our back; the number may be somebody else's by now.
+                self._unregister(watcher)
+                watcher.reader = watcher.writer = None
+                watcher.file = file
+                self._register(watcher, event)
+            else:
+                check(code)
 
     def _register(self, watcher: Watcher, events: int) -> None:
         out = ffi.new("csploop_id *")
@@ -212,24 +224,37 @@ class WatchersMixin(LoopState):
 
     def _narrow(self, watcher: Watcher) -> None:
         events = watcher._events()
-        if self._runs_elsewhere():
-            code = lib.CSPLOOP_ETHREAD
-        elif events:
+        taken = self._take_core()
+        if taken == BUSY:
+            self.call_soon_threadsafe(self._catch_up, watcher)
+            return
+        if events:
             code = self._lib.csploop_watch_modify(self._core, watcher.id, events)
         else:
             code = self._lib.csploop_unwatch(self._core, watcher.id)
-        if code == lib.CSPLOOP_ETHREAD:
-            self.call_soon_threadsafe(self._catch_up, watcher)
-            return
-        if not events:
             self._owners.pop(watcher.id, None)
             self._watchers.pop(watcher.fd, None)
+        if taken == ATTACHED:
+            self._lib.csploop_detach(self._core)
         if code not in GONE:
             check(code)
 
-    def _runs_elsewhere(self) -> bool:
+    def _cancel(self, handle: Handle) -> None:
+        if self._thread_id == get_ident():
+            handle.cancel()
+        else:
+            handle._cancelled = True  # no more: the loop may be about to call what cancel() takes away
+
+    def _take_core(self) -> int:
+        """Whether this thread may tell the core: OURS, ATTACHED (detach it then), BUSY, or what is wrong."""
         owner = self._thread_id
-        return owner is not None and owner != get_ident()
+        if owner == get_ident():
+            return OURS
+        if owner is not None:
+            return BUSY
+        # A run that begins or ends has it, but does not tell where.
+        code: int = self._lib.csploop_attach(self._core)
+        return code
 
     def _watch_from_outside(
         self, fd: int, file: Any, watcher: Watcher | None, event: int, handle: Handle
@@ -251,6 +276,10 @@ class WatchersMixin(LoopState):
 
     def _catch_up(self, watcher: Watcher) -> None:
         """Tells the core, on the loop's thread, what another thread changed."""
+        with self._watching:
+            self._tell_change(watcher)
+
+    def _tell_change(self, watcher: Watcher) -> None:
         if self._watchers.get(watcher.fd) is not watcher:
             return
         events = watcher._events()
