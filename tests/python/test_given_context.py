@@ -86,8 +86,7 @@ async def test_a_connections_callbacks_run_in_the_very_context_that_is_given(loo
     order = ["given", "made", "resume", "data", "eof", "lost"]
     assert seen == list(zip(order[1:], order))
     assert variable.get() == "unset"
-    # TLS is told of its end first, and tells its protocol in a callback of its own.
-    assert context[variable] == ("eof" if secured else "lost")
+    assert context[variable] == "lost"
 
 
 @pytest.mark.parametrize("family", ["tcp", "unix"])
