@@ -8,7 +8,11 @@ import shutil
 import ssl
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
+
+# Two threads may ask for the first time at once, and a cache alone would let both make it.
+_making = threading.RLock()
 
 
 @functools.cache
@@ -18,9 +22,14 @@ def directory() -> Path:
     return path
 
 
-@functools.cache
 def certificate(name: str, *addresses: str) -> tuple[str, str]:
     """A self-signed certificate for the addresses (as in subjectAltName): its file and its key's."""
+    with _making:
+        return _made_once(name, *addresses)
+
+
+@functools.cache
+def _made_once(name: str, *addresses: str) -> tuple[str, str]:
     # Texts: PyPy's ssl takes no Path.
     pem, key = str(directory() / f"{name}.pem"), str(directory() / f"{name}.key")
     options = [f"-addext=subjectAltName={','.join(addresses)}"] if addresses else []
