@@ -224,6 +224,9 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_tls.py::test_what_came_while_reading_was_paused_survives_the_end": {
         "uvloop": "it is lost, and eof_received is not called"
     },
+    "test_threadsafe.py::test_a_report_in_debug_mode_tells_where_the_running_call_was_asked_for": {
+        "uvloop": "reports do not tell"
+    },
     "test_threadsafe.py::test_who_asks_a_handle_while_its_callback_runs_waits_until_that_has_ended": {
         "asyncio": "before Python 3.14 handles do not know of threads",
         "uvloop": "handles do not know of threads",
