@@ -8,7 +8,7 @@ does without: a keyword that a newer asyncio hands to one of the loop's hooks is
 from __future__ import annotations
 
 import asyncio
-import platform
+import sys
 import warnings
 from asyncio import base_events, base_subprocess, events, transports
 from typing import Any
@@ -98,7 +98,7 @@ def check_hooks(loop_class: type) -> None:
     found = differences(loop_class)
     if found:
         warnings.warn(
-            f"csploop does not know the asyncio of Python {platform.python_version()}: {'; '.join(found)}",
+            f"csploop does not know the asyncio of Python {sys.version.split()[0]}: {'; '.join(found)}",
             RuntimeWarning,
             stacklevel=2,
         )
