@@ -72,6 +72,7 @@ void DatagramSet::retry_due() {
 void DatagramSet::send_on(DatagramSocket &socket) {
     const size_t before = socket.unsent.count();
     socket.blocked = false;
+    socket.trust.doubt();
     flush(socket);
     if (socket.closed)
         return;
@@ -94,9 +95,7 @@ void DatagramSet::send_on(DatagramSocket &socket) {
 void DatagramSet::receive(DatagramSocket &socket) {
     if (has_lost_fd(socket)) { // what is ready is its own file, which another descriptor keeps open
         make_room(completions_, 1);
-        socket.reading = false;
-        update_watch(socket);
-        emit(socket, CSPLOOP_KIND_DATAGRAM_ERROR, CSPLOOP_EBADF);
+        stop_receiving(socket);
         return;
     }
     const size_t address = address_room(socket.family);
@@ -121,12 +120,22 @@ void DatagramSet::receive(DatagramSocket &socket) {
         const auto [count, error] = sys::receive_datagrams(socket.fd, datagrams, places);
         for (int i = 0; i < count; ++i)
             emit_received(socket, datagrams[i]);
+        if (received + count == 0 && would_block(error) && !fds_.holds(socket.fd, socket.id)) {
+            stop_receiving(socket); // ready, and yet there was nothing: that is rare enough to look
+            return;
+        }
         received += count;
         if (error && !would_block(error))
             emit(socket, CSPLOOP_KIND_DATAGRAM_ERROR, error);
         if (count < places)
             return;
     }
+}
+
+void DatagramSet::stop_receiving(DatagramSocket &socket) {
+    socket.reading = false;
+    update_watch(socket);
+    emit(socket, CSPLOOP_KIND_DATAGRAM_ERROR, CSPLOOP_EBADF);
 }
 
 // Moves a datagram down to the slab's next free place: those of a batch end up side by side, however short.

@@ -114,6 +114,7 @@ private:
     void send_on(DatagramSocket &socket);
     void finish_close(DatagramSocket &socket);
     void receive(DatagramSocket &socket);
+    void stop_receiving(DatagramSocket &socket);
     void emit_received(DatagramSocket &socket, const sys::IncomingDatagram &datagram);
 
     Poller &poller_;

@@ -24,6 +24,8 @@ class Trust {
 public:
     void give(bool vouched) { given_ = vouched; }
     void renew() { looked_ms_ = now_ms(); }
+    // The next use is one before which the host has not made sure, and is rare or large enough to look.
+    void doubt() { looked_ms_ = now_ms() - lasts_ms; }
     // Whether it is time to look; it is called by who then does.
     bool is_due() {
         if (!given_)

@@ -27,6 +27,7 @@ void StreamSet::on_ready(csploop_id id, uint32_t events) {
     }
     if ((events & ready::write) && stream->blocked) {
         stream->blocked = false;
+        stream->trust.doubt();
         flush(*stream);
         // The last step is told too (flush tells the others), so that the host's own count stays true.
         if (!stream->blocked && !stream->broken && !stream->closing)

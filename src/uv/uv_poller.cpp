@@ -152,9 +152,10 @@ private:
         OpenFile file;       // libuv would register whatever else has the number now, and could abort on it
     };
 
-    // Where libuv finds none for its signals' pipes it aborts the process, so there must be as many as it opens.
+    // Where libuv finds none for its signals' pipes it aborts the process, so there must be as many as it opens for a
+    // process's first loop, and some to spare: 6 in libuv 1.44, 7 in 1.53.
     static int look_for_descriptors() {
-        constexpr int most_pipes = 3;
+        constexpr int most_pipes = 5;
         int fds[2 * most_pipes];
         int opened = 0;
         int code = 0;

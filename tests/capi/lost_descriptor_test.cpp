@@ -193,6 +193,40 @@ TEST_P(LostDescriptor, ClosingDoesNotWaitForWhatCannotBeSent) {
     stranger.expect_untouched();
 }
 
+TEST_P(LostDescriptor, WhatCouldNotBeSentBeforeDoesNotFollow) {
+    Ours o = ours(CSPLOOP_ADOPT_KEEP_FD | CSPLOOP_ADOPT_VOUCHED);
+    shrink_buffers(o.fd);
+    ASSERT_EQ(write(o.id, pattern(4 << 20)), 0);
+    h.turn(0);
+    ASSERT_GT(csploop_stream_buffered(loop, o.id), 0);
+    Fd twin(dup(o.fd)); // so that the system tells when there is room again
+    Stranger stranger(o.fd);
+    h.until(
+        [&] {
+            receive_some(o.far);
+            return h.count(o.id, CSPLOOP_KIND_ERROR) > 0;
+        },
+        "the error");
+    EXPECT_EQ(h.first(o.id, CSPLOOP_KIND_ERROR).result, CSPLOOP_EBADF);
+    stranger.expect_untouched();
+    finish(o.id);
+}
+
+// The host looks itself before it writes. What comes without its doing is looked at after a while, and where the
+// stranger has nothing to read at once.
+TEST_P(LostDescriptor, AVouchedOneReadsNothingOfASilentStranger) {
+    Ours o = ours(CSPLOOP_ADOPT_KEEP_FD | CSPLOOP_ADOPT_VOUCHED);
+    ASSERT_EQ(csploop_stream_read_start(loop, o.id, CSPLOOP_READ_SLAB), 0);
+    send_all(o.far, "first");
+    h.until([&] { return h.text(o.id) == "first"; }, "the first bytes");
+    Fd twin(dup(o.fd));
+    Stranger stranger(o.fd);
+    send_all(o.far, "second");
+    expect_error(o.id);
+    finish(o.id);
+    stranger.expect_untouched();
+}
+
 TEST_P(LostDescriptor, TheLoopsEndSparesTheNewOwner) {
     csploop_t *other = nullptr;
     csploop_options options = CSPLOOP_OPTIONS_INIT;

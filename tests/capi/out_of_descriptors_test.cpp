@@ -48,7 +48,7 @@ TEST_P(OutOfDescriptors, ALoopThatCannotBeMadeLeavesNothingOpen) {
     options.poller = GetParam();
     bool refused = false;
     bool made = false;
-    for (int few = 0; few < 12; ++few) {
+    for (int few = 0; few < 16; ++few) {
         csploop_t *loop = nullptr;
         // What libuv opens once for the whole process stays; so only refusals are compared.
         const std::set<int> before = numbers();

@@ -9,6 +9,7 @@ import os
 import socket
 
 import pytest
+from support import tls
 from support.protocols import Buffered, Recorder
 from support.strangers import Stranger
 
@@ -190,6 +191,23 @@ async def test_an_accepted_connection(loop):
         assert await loop.run_in_executor(None, peer.recv, 1) == b""
     server.close()
     await server.wait_closed()
+
+
+@pytest.mark.ours("asyncio's TLS transport may wait for ever")
+@pytest.mark.parametrize("data", [b"not for you", MUCH], ids=["little", "more than fits"])
+async def test_a_connection_with_tls(loop, data):
+    transport, recorder, peer = await tls.secure(loop, Recorder)
+    sock = transport.get_extra_info("socket")
+    number = sock.fileno()
+    sock._sock.close()
+    with Stranger(number) as stranger:
+        transport.write(data)
+        await recorder.until_lost()
+        assert is_bad_descriptor(recorder.error)
+        transport.close()
+        await turns()
+        assert stranger.is_untouched()
+    peer.close()
 
 
 @pytest.mark.ours("asyncio's transport waits for ever")
@@ -483,6 +501,22 @@ async def test_a_pipe_is_not_read_from_who_has_the_number(loop, reports):
     assert os.read(twin, 100) == b"for the twin"
     os.close(twin)
     os.close(write_end)
+
+
+@pytest.mark.ours("asyncio writes into whatever has the number")
+async def test_a_childs_standard_input(loop):
+    process = await asyncio.create_subprocess_exec("cat", stdin=asyncio.subprocess.PIPE)
+    file = process.stdin.transport.get_extra_info("pipe")
+    number = file.fileno()
+    file.close()
+    with Stranger(number) as stranger:
+        process.stdin.write(MUCH)
+        with pytest.raises(OSError) as caught:
+            await process.stdin.drain()
+            await process.stdin.wait_closed()
+        assert is_bad_descriptor(caught.value)
+        assert await process.wait() == 0
+        assert stranger.is_untouched()
 
 
 @pytest.mark.parametrize("direction", ["read", "write"])
