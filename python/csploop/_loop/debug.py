@@ -32,7 +32,7 @@ class DebugMixin(LoopState):
 
     def _check_closed(self) -> None:
         super()._check_closed()
-        if self._forked:
+        if self._forked and not self._leaving:
             raise ForkedError(self._lib.CSPLOOP_ECHILD)
 
     def _call_soon_checked(

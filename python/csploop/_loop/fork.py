@@ -1,4 +1,10 @@
-"""Fork and exit: what was written goes out before, and a child leaves its parent's loops alone."""
+"""Fork and exit: what was written goes out before, and a child leaves its parent's loops alone.
+
+A child that was forked inside a run returns into it, from a callback or a coroutine. Then it has to get out:
+its SystemExit, its result or its exception ends the run, and what cleans up behind a run runs, too. So
+callbacks that are ready do run there, without the core, which is the parent's. Timers and I/O are refused,
+and waiting for what cannot come.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +13,32 @@ import atexit
 import contextlib
 import os
 import signal
+import threading
+import time
 
+from csploop._ffi import lib
+from csploop._ffi.errors import ForkedError
 from csploop._loop.state import LoopState, open_loops
 
-__all__ = ["watch_process"]
+__all__ = ["LeavingMixin", "watch_process"]
+
+# How often a child looks whether a thread that it has started scheduled something, in seconds.
+LOOK_EVERY = 1e-3
+
+
+class LeavingMixin(LoopState):
+    def _turns_in_child(self) -> None:
+        """Runs what is ready until `_stopping` is set. ForkedError where nothing is or can become so."""
+        ready = self._ready
+        self._unfinished = None  # of the parent's I/O
+        while True:
+            while not ready and not self._stopping:
+                if threading.active_count() == 1:
+                    raise ForkedError(lib.CSPLOOP_ECHILD)
+                time.sleep(LOOK_EVERY)
+            self._run_ready(len(ready))
+            if self._stopping:
+                break
 
 
 def _before_fork() -> None:
@@ -23,6 +51,7 @@ def _before_fork() -> None:
 def _in_child() -> None:
     for loop in list(open_loops):
         loop._forked = loop._slow = True
+        loop._leaving = loop._thread_id == threading.get_ident() and loop._driver is None
         loop._dirty.clear()
         gate = loop._signal_gate
         if gate is not None and loop._thread_id is not None:
