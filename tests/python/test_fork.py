@@ -227,18 +227,24 @@ def test_what_a_child_cleans_up_runs(loop_kind):
     import atexit, contextlib, sys
     from concurrent.futures import ThreadPoolExecutor
 
+    def nonlocal_loop():
+        global loop
+        loop = asyncio.get_running_loop()
+
     async def tidy():
         try:
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0)
+            slept = loop.create_future()
+            loop.call_later(0.01, slept.set_result, None)
+            await slept
             tell("tidied")
 
     def tell(what):
         os.write(1, what.encode() + b"\\n")
 
     async def main():
-        loop = asyncio.get_running_loop()
+        nonlocal_loop()
         await loop.run_in_executor(None, os.getpid)
         other = asyncio.ensure_future(tidy())
         await asyncio.sleep(0)

@@ -12,6 +12,7 @@ from csploop._loop.debug import DebugMixin
 from csploop._loop.driver import DrivenMixin
 from csploop._loop.fork import LeavingMixin, watch_process
 from csploop._loop.gather import GatherMixin
+from csploop._loop.nesting import NestingMixin
 from csploop._loop.processes import ProcessesMixin
 from csploop._loop.sendfile import SendfileMixin
 from csploop._loop.serving import ServingMixin
@@ -42,6 +43,7 @@ class Loop(
     SignalsMixin,
     DebugMixin,
     LeavingMixin,
+    NestingMixin,
 ):
     """An asyncio event loop on csploop's core.
 

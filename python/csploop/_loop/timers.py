@@ -105,7 +105,7 @@ class TimersMixin(LoopState):
         self, when: float, callback: Callable[..., object], args: Any, context: Context | None
     ) -> TimerHandle:
         self._check_closed()
-        if self._forked:
+        if self._forked and (not self._leaving or self._replaced_time is not None):
             raise ForkedError(self._lib.CSPLOOP_ECHILD)
         if self._debug:
             self._check_thread()
