@@ -56,6 +56,8 @@ class DebugMixin(LoopState):
 
     def _callback_failed(self, handle: Any, exc: BaseException) -> None:
         """Reports the exception of a callback, in asyncio's words."""
+        if self._leaving and self._is_forks_own(exc):
+            return
         callback = format_callback(handle._callback, handle._args, self._debug)
         context = {
             "message": f"Exception in callback {callback}",

@@ -41,6 +41,22 @@ class LeavingMixin(LoopState):
             if self._stopping:
                 break
 
+    def _is_forks_own(self, exc: BaseException) -> bool:
+        """Whether the exception says no more than that a task has forked.
+
+        From Python 3.14 on the child's thread has forgotten the running loop, so that the task's step cannot
+        end. What left the coroutine has become the exception's context, and goes on its way here.
+        """
+        known = asyncio._get_running_loop() is self
+        if known or type(exc) is not RuntimeError or "not the running loop" not in str(exc):
+            return False
+        asyncio._set_running_loop(self)
+        left = exc.__context__
+        if isinstance(left, (SystemExit, KeyboardInterrupt)):
+            exc.__context__ = None
+            raise left
+        return True
+
     def _take_due_in_child(self) -> None:
         """Makes those of the child's own timers ready that are due: no core is there to do it."""
         if self._new_timers:

@@ -1,9 +1,9 @@
-"""Tools that let a loop run inside itself, such as nest_asyncio, are refused before they change anything here.
+"""Tools that let a loop run inside itself, such as nest_asyncio, are refused before they change one.
 
 They replace the methods that run a loop with Python versions of asyncio's turn, on the class of the loop that
 they are given, and so on every loop of that class. csploop's turn is not asyncio's: no loop of the process
-would run afterwards. So their question whether a loop is one of theirs already, the first that they ask it, is
-answered with the reason, and so is the attempt to make a single turn.
+would run afterwards. So their question whether a loop is one of theirs already, the first that they ask,
+is answered with the reason, and so is the attempt to make a single turn.
 """
 
 from __future__ import annotations
