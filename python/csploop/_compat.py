@@ -50,6 +50,7 @@ __all__ = [
     "policy_base",
     "policy_loop",
     "swap_current_task",
+    "takes_all_children",
 ]
 
 
@@ -251,6 +252,14 @@ def has_begun(callback: Any, traceback: TracebackType | None) -> bool:
         return True
     resume = next((each.offset for each in dis.get_instructions(code) if each.opname == "RESUME"), 0)
     return called.tb_lasti > resume
+
+
+def takes_all_children(watcher: object) -> bool:
+    """Whether it is a child watcher that takes the status of any child, whoever waits for it; up to 3.13."""
+    from asyncio import unix_events
+
+    fast = getattr(unix_events, "FastChildWatcher", None)
+    return fast is not None and isinstance(watcher, fast)
 
 
 if hasattr(events, "_ThreadSafeHandle"):

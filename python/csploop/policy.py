@@ -13,6 +13,7 @@ from typing import Any
 
 from csploop import _compat
 from csploop._loop.base import Loop, new_event_loop
+from csploop._loop.signal_handlers import refuse_thief
 
 if not _compat.POLICIES_EXIST:
     raise ImportError(
@@ -29,6 +30,13 @@ class EventLoopPolicy(_Base):  # type: ignore[misc]  # the base depends on the v
 
     def _loop_factory(self) -> Loop:
         return new_event_loop()
+
+    if hasattr(_Base, "set_child_watcher"):
+
+        def set_child_watcher(self, watcher: Any) -> None:
+            """As asyncio's; RuntimeError for one that would take the loops' children's exit codes."""
+            refuse_thief(watcher)
+            super().set_child_watcher(watcher)
 
 
 # The policy that was there before install(), for uninstall().

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -157,3 +158,131 @@ def test_a_loop_made_before_multiprocessing_goes_on_after_it(loop):
     assert process.exitcode == 0
     process.close()
     assert loop.run_until_complete(asyncio.sleep(0.001, "goes on")) == "goes on"
+
+
+LEAVING = """
+import signal
+
+def leave():
+    {leave}
+
+async def main():
+    loop = asyncio.get_running_loop()
+    transport, recorder, peer = await adopt(loop, Recorder)
+    sleeper = asyncio.ensure_future(asyncio.sleep(3600))
+    peer.send_now(b"for the parent")
+    pid = os.fork()
+    if pid == 0:
+        if {in_callback}:
+            loop.call_soon(leave)
+            return await loop.create_future()
+        return leave()
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    await recorder.until_received(14)
+    sleeper.cancel()
+    peer.close()
+    await recorder.until_lost()
+    return "parent: " + str(status)
+
+from csploop import run
+print(run(main(), loop_factory=new_loop))
+"""
+
+WAYS_OUT = {
+    "sys.exit(7)": "7",
+    "sys.exit()": "0",
+    "os._exit(7)": "7",
+    "raise KeyboardInterrupt": str(-signal.SIGINT),
+    "return 'child'": "0",
+    "raise ValueError": "1",
+}
+
+
+@pytest.mark.ours("elsewhere what the child cleans up takes descriptors out of the parent's queue")
+@pytest.mark.parametrize("leave", WAYS_OUT)
+def test_a_child_leaves_its_coroutine_as_without_a_fork(loop_kind, leave):
+    line, errors = run(loop_kind, LEAVING.format(leave=leave, in_callback=False))
+    assert line == "parent: " + WAYS_OUT[leave], errors
+    assert "ForkedError" not in errors
+
+
+@pytest.mark.ours("elsewhere what the child cleans up takes descriptors out of the parent's queue")
+@pytest.mark.parametrize("leave", [way for way in WAYS_OUT if way.startswith(("sys", "os", "raise Key"))])
+def test_a_child_leaves_a_callback_as_without_a_fork(loop_kind, leave):
+    line, errors = run(loop_kind, LEAVING.format(leave=leave, in_callback=True))
+    assert line == "parent: " + WAYS_OUT[leave], errors
+    assert "ForkedError" not in errors
+
+
+@pytest.mark.ours("asyncio goes on in the child, with the parent's descriptors")
+def test_a_child_that_waits_for_the_parents_loop_is_told(loop_kind):
+    line, errors = run(loop_kind, LEAVING.format(leave="return 8", in_callback=True))
+    assert line == "parent: 1", errors
+    assert "ForkedError" in errors
+
+
+@pytest.mark.ours("elsewhere what the child cleans up takes descriptors out of the parent's queue")
+def test_what_a_child_cleans_up_runs(loop_kind):
+    program = """
+    import atexit, contextlib, sys
+    from concurrent.futures import ThreadPoolExecutor
+
+    def nonlocal_loop():
+        global loop
+        loop = asyncio.get_running_loop()
+
+    async def tidy():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            slept = loop.create_future()
+            loop.call_later(0.01, slept.set_result, None)
+            await slept
+            tell("tidied")
+
+    def tell(what):
+        os.write(1, what.encode() + b"\\n")
+
+    async def main():
+        nonlocal_loop()
+        await loop.run_in_executor(None, os.getpid)
+        other = asyncio.ensure_future(tidy())
+        await asyncio.sleep(0)
+        pid = os.fork()
+        if pid == 0:
+            atexit.register(tell, "exited")
+            sys.exit(7)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        tell(f"parent: {status}")
+
+    from csploop import run
+    run(main(), loop_factory=new_loop)
+    """.replace("\\\\", "\\")
+    source = textwrap.dedent(PROLOGUE).format(path=sys.path, kind=loop_kind.name) + textwrap.dedent(program)
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=55)
+    assert done.stdout.splitlines() == ["tidied", "exited", "parent: 7", "tidied"], done.stderr
+
+
+def test_children_of_multiprocessing_inside_a_coroutine(loop_kind):
+    program = """
+    import multiprocessing
+
+    def child(code):
+        import csploop
+        value = csploop.run(asyncio.sleep(0.001, code), loop_factory=new_loop)
+        sys.exit(value)
+
+    async def main():
+        context = multiprocessing.get_context("fork")
+        codes = []
+        for code in (0, 7):
+            process = context.Process(target=child, args=(code,))
+            process.start()
+            await asyncio.get_running_loop().run_in_executor(None, process.join)
+            codes.append(process.exitcode)
+        return codes
+
+    from csploop import run
+    print(run(main(), loop_factory=new_loop))
+    """
+    assert run(loop_kind, program)[0] == "[0, 7]"

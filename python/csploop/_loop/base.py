@@ -11,8 +11,9 @@ from csploop._loop.connecting import ConnectingMixin
 from csploop._loop.datagrams import DatagramsMixin
 from csploop._loop.debug import DebugMixin
 from csploop._loop.driver import DrivenMixin
-from csploop._loop.fork import watch_process
+from csploop._loop.fork import LeavingMixin, watch_process
 from csploop._loop.gather import GatherMixin
+from csploop._loop.nesting import NestingMixin
 from csploop._loop.processes import ProcessesMixin
 from csploop._loop.sendfile import SendfileMixin
 from csploop._loop.serving import ServingMixin
@@ -41,6 +42,8 @@ class Loop(
     ProcessesMixin,
     SignalsMixin,
     DebugMixin,
+    LeavingMixin,
+    NestingMixin,
 ):
     """An asyncio event loop on csploop's core.
 
@@ -66,7 +69,7 @@ class Loop(
             events._set_running_loop(self)
             if not self._immediate:
                 self._dirty = self._gathered
-            self._turns()
+            (self._turns_in_child if self._leaving else self._turns)()
         finally:
             try:
                 events._set_running_loop(None)

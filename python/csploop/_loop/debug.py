@@ -33,7 +33,7 @@ class DebugMixin(LoopState):
 
     def _check_closed(self) -> None:
         super()._check_closed()
-        if self._forked:
+        if self._forked and not self._leaving:
             raise ForkedError(self._lib.CSPLOOP_ECHILD)
 
     def _call_soon_checked(
@@ -60,6 +60,8 @@ class DebugMixin(LoopState):
 
     def _callback_failed(self, handle: Any, exc: BaseException) -> None:
         """Reports the exception of a callback, in asyncio's words."""
+        if self._leaving and self._is_forks_own(exc):
+            return
         safe = getattr(handle._callback, "__self__", None)
         if isinstance(safe, SafeHandle):
             handle = safe  # what the user knows of

@@ -269,13 +269,15 @@ class DrivenMixin(LoopState):
             self._check_running()
         elif self.is_running():
             raise RuntimeError("This event loop is already running")
-        with self._watching:  # whoever has the core for a moment; see watchers.py
-            code = self._lib.csploop_attach(self._core)
+        code = 0
+        if not self._leaving:
+            with self._watching:  # whoever has the core for a moment; see watchers.py
+                code = self._lib.csploop_attach(self._core)
         if code == self._lib.CSPLOOP_EBUSY:
             raise RuntimeError("This event loop is already running") from BusyError(code)
         check(code)
         try:
-            if signals:
+            if signals and not self._leaving:  # the signal gate is the parent's, too
                 self._close_gate = self._open_signal_gate()
             self._thread_id = threading.get_ident()
             self._set_coroutine_origin_tracking(self._debug)

@@ -16,7 +16,7 @@ from typing import Any
 
 from csploop._compat import BYTES_MOVE
 from csploop._ffi import ffi
-from csploop._ffi.errors import check, error_from_code
+from csploop._ffi.errors import ForkedError, check, error_from_code
 from csploop._loop.clock import monotonic
 from csploop._loop.state import LoopState
 from csploop._loop.words import (
@@ -51,6 +51,11 @@ class GatherMixin(LoopState):
         try:
             self._gather()
             check(self._lib.csploop_submit(self._core, self._batch))
+        except ForkedError:
+            if not self._leaving:
+                raise
+            self._dirty.clear()
+            return
         except BaseException:
             self._unprepared = True  # the next gathering submits first what is packed already
             raise

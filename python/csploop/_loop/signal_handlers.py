@@ -19,11 +19,11 @@ from contextvars import copy_context
 from types import FrameType
 from typing import Any, Callable
 
-from csploop._compat import is_coroutine_callable
+from csploop._compat import is_coroutine_callable, takes_all_children
 from csploop._loop.handles import Handle
 from csploop._loop.state import LoopState
 
-__all__ = ["SignalHandlersMixin"]
+__all__ = ["SignalHandlersMixin", "refuse_thief"]
 
 
 class SignalHandler:
@@ -71,6 +71,15 @@ def _check_signal(number: Any) -> None:
         raise ValueError(f"invalid signal number {number}")
 
 
+def refuse_thief(watcher: object) -> None:
+    """Refuses a child watcher that would take the exit codes of this loop's children before the loop does."""
+    if takes_all_children(watcher):
+        raise RuntimeError(
+            "a FastChildWatcher takes the exit codes of all children, also those that csploop waits for;"
+            " csploop needs no child watcher"
+        )
+
+
 class SignalHandlersMixin(LoopState):
     def __init__(self, *, poller: str | None = None, write: str = "gather") -> None:
         self._signal_handlers: dict[int, SignalHandler] = {}
@@ -81,6 +90,7 @@ class SignalHandlersMixin(LoopState):
             raise TypeError("coroutines cannot be used with add_signal_handler()")
         _check_signal(sig)
         self._check_closed()
+        refuse_thief(getattr(callback, "__self__", None))
         handle = Handle(callback, args, self, copy_context())
         known = self._signal_handlers.get(sig)
         if known is not None:

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, Callable
 
 from csploop._ffi import ffi
-from csploop._ffi.errors import check
+from csploop._ffi.errors import ForkedError, check
 from csploop._loop.clock import monotonic, wall_clock_ns
 from csploop._loop.handles import EmptyTimerHandle, TimerHandle
 from csploop._loop.replaced_time import ReplacedTime
@@ -105,6 +105,8 @@ class TimersMixin(LoopState):
         self, when: float, callback: Callable[..., object], args: Any, context: Context | None
     ) -> TimerHandle:
         self._check_closed()
+        if self._forked and (not self._leaving or self._replaced_time is not None):
+            raise ForkedError(self._lib.CSPLOOP_ECHILD)
         if self._debug:
             self._check_thread()
             self._check_callback(callback, "call_at")

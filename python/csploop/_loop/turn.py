@@ -90,6 +90,9 @@ class TurnMixin(LoopState):
                     self._unfinished = items = self._take(count)
                     batch.n_records = 0
                 elif count < 0:
+                    if self._leaving:
+                        self._turns_in_child()
+                        break
                     check(count)
             if self._debug:
                 self._run_ready_checked(todo)
