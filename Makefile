@@ -14,7 +14,8 @@ help: ## This list
 	@echo "  ARGS         options for the program behind run and bench: make run ARGS=\"--seconds 20 --port 0\""
 	@echo "  PYTHON       the default interpreter ($(PYTHON))"
 	@echo "  PYTHONS      which interpreters test: found (all of the supported ones that are here), default, all"
-	@echo "               (as found, but installs PyPy first), or a list of commands"
+	@echo "               (those as well that have to be brought first: PyPy, and what is newer than this system"
+	@echo "               from a root of Debian's unstable suite), or a list of commands, as \"python3.14t\""
 
 setup: ## System packages, .venv, core and Python package
 	@tools/system_packages.sh
@@ -58,5 +59,6 @@ clean: ## Remove what was built
 	rm -rf build dist bench/build
 	rm -f .venv/stamps/package .venvs/*/stamps/package
 
-distclean: clean ## And the virtual environments
+distclean: clean ## And the virtual environments, and the root of Debian's unstable suite
 	rm -rf .venv .venvs .mypy_cache .pytest_cache .ruff_cache
+	tools/debian_root.sh remove

@@ -11,7 +11,7 @@ namespace {
 int stream_options(csploop_stream_options &out, const csploop_stream_options *options) {
     out = CSPLOOP_STREAM_OPTIONS_INIT;
     constexpr uint32_t known = CSPLOOP_STREAM_NODELAY | CSPLOOP_LISTEN_REUSEPORT | CSPLOOP_LISTEN_V6ONLY |
-                               CSPLOOP_ADOPT_KEEP_FD | CSPLOOP_ACCEPT_KEEP_FD;
+                               CSPLOOP_ADOPT_KEEP_FD | CSPLOOP_ACCEPT_KEEP_FD | CSPLOOP_ADOPT_VOUCHED;
     if (const int code = read_flagged_options(out, options, known))
         return code;
     return out.backlog < 0 ? CSPLOOP_EINVAL : 0;

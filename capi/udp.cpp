@@ -12,7 +12,7 @@ namespace {
 int udp_options(csploop_udp_options &out, const csploop_udp_options *options) {
     out = CSPLOOP_UDP_OPTIONS_INIT;
     constexpr uint32_t known = CSPLOOP_UDP_REUSEADDR | CSPLOOP_UDP_REUSEPORT | CSPLOOP_UDP_V6ONLY |
-                               CSPLOOP_UDP_BROADCAST | CSPLOOP_UDP_KEEP_FD;
+                               CSPLOOP_UDP_BROADCAST | CSPLOOP_UDP_KEEP_FD | CSPLOOP_UDP_VOUCHED;
     if (const int code = read_flagged_options(out, options, known))
         return code;
     return out.max_datagram > (1u << 30) ? CSPLOOP_EINVAL : 0;

@@ -92,6 +92,13 @@ void DatagramSet::send_on(DatagramSocket &socket) {
 }
 
 void DatagramSet::receive(DatagramSocket &socket) {
+    if (has_lost_fd(socket)) { // what is ready is its own file, which another descriptor keeps open
+        make_room(completions_, 1);
+        socket.reading = false;
+        update_watch(socket);
+        emit(socket, CSPLOOP_KIND_DATAGRAM_ERROR, CSPLOOP_EBADF);
+        return;
+    }
     const size_t address = address_room(socket.family);
     const size_t wanted = filled_up(address + socket.max_datagram);
     const size_t begin = slab_.used();
@@ -231,6 +238,11 @@ void DatagramSet::tell_lost(DatagramSocket &socket) {
 void DatagramSet::send(DatagramSocket &socket) {
     const size_t most_records = 3 + socket.lost; // of a round of the loop and of what comes behind it
     make_room(completions_, most_records);
+    if (!socket.unsent.empty() && has_lost_fd(socket)) {
+        lose_unsent(socket, CSPLOOP_EBADF);
+        update_watch(socket);
+        return;
+    }
     for (int done = 0; !socket.unsent.empty() && !socket.blocked;) {
         make_room(completions_, most_records);
         sys::OutgoingDatagram datagrams[sys::most_datagrams_per_call];

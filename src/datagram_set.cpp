@@ -60,7 +60,15 @@ int DatagramSet::bind(csploop_id *out, const sys::Address &address, const csploo
 }
 
 int DatagramSet::adopt(csploop_id *out, int fd, const csploop_udp_options &options, csploop_fn fn, void *arg) {
-    return fds_.has(fd) ? static_cast<int>(CSPLOOP_EEXIST) : insert(out, fd, options, fn, arg);
+    if (fds_.in_use(fd))
+        return CSPLOOP_EEXIST;
+    csploop_id id = 0;
+    if (const int code = insert(&id, fd, options, fn, arg))
+        return code;
+    find(id)->trust.give(options.flags & CSPLOOP_UDP_VOUCHED);
+    if (out)
+        *out = id;
+    return 0;
 }
 
 // On failure the descriptor stays the caller's.
@@ -108,7 +116,9 @@ int DatagramSet::watch(DatagramSocket &socket, uint32_t events) {
     if (events == 0)
         poller_.remove(socket.fd);
     else if (socket.registered == 0)
-        code = poller_.add(socket.fd, events, socket.id);
+        // The poller would take whatever has the number now.
+        code = fds_.holds(socket.fd, socket.id) ? poller_.add(socket.fd, events, socket.id)
+                                                : static_cast<int>(CSPLOOP_EBADF);
     else
         code = poller_.modify(socket.fd, events, socket.id);
     if (code == 0)
@@ -129,7 +139,7 @@ int DatagramSet::connect(csploop_id id, const sys::Address &address) {
         return CSPLOOP_EBADID;
     if (socket->family != address.family())
         return CSPLOOP_EINVAL;
-    return sys::connect(socket->fd, address);
+    return fds_.holds(socket->fd, id) ? sys::connect(socket->fd, address) : static_cast<int>(CSPLOOP_EBADF);
 }
 
 int DatagramSet::read_start(csploop_id id) {
@@ -222,12 +232,14 @@ int DatagramSet::close(csploop_id id, uint32_t flags) {
     // What was sent before goes out first, as far as the kernel takes it at once.
     if (flags == CSPLOOP_CLOSE_ABORT && socket->dirty)
         flush(*socket);
-    make_room(completions_, socket->lost + size_t{2});
+    make_room(completions_, socket->lost + socket->unsent.count() + 2);
     socket->closing = true;
     socket->reading = false;
     socket->held.clear();
     if (flags == CSPLOOP_CLOSE_ABORT)
         socket->unsent.clear();
+    else if (!socket->unsent.empty() && !fds_.holds(socket->fd, id)) // nobody would tell when it can be sent
+        lose_unsent(*socket, CSPLOOP_EBADF);
     if (socket->unsent.empty())
         finish_close(*socket);
     else
@@ -252,7 +264,9 @@ void DatagramSet::release_fd(DatagramSocket &socket) {
     if (socket.fd < 0)
         return;
     watch(socket, 0);
-    if (fds_.release(socket.fd, socket.id) && !socket.keep_fd)
+    const bool close_it = !socket.keep_fd && fds_.holds(socket.fd, socket.id);
+    fds_.release(socket.fd, socket.id);
+    if (close_it)
         sys::close(socket.fd);
     socket.fd = -1;
 }

@@ -40,6 +40,7 @@ struct DatagramSocket {
     bool dirty : 1 = false;        // in the list of sockets with unsent datagrams
     bool held_waiting : 1 = false; // in the list of those whose held datagrams are due
 
+    Trust trust;
     uint32_t lost = 0; // datagrams that could not be kept, and whose records are owed
     int lost_code = 0;
     int64_t pause_ns = 0; // the last one before a retry; 0: the descriptor can be believed
@@ -103,6 +104,7 @@ private:
     int watch(DatagramSocket &socket, uint32_t events);
     int update_watch(DatagramSocket &socket);
     void release_fd(DatagramSocket &socket);
+    bool has_lost_fd(DatagramSocket &socket) { return socket.trust.is_due() && !fds_.holds(socket.fd, socket.id); }
     void mark_dirty(DatagramSocket &socket);
     void flush(DatagramSocket &socket);
     void send(DatagramSocket &socket);

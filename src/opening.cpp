@@ -55,7 +55,7 @@ int StreamSet::listen(csploop_id *out, const sys::Address &address, const csploo
 
 int StreamSet::adopt_listener(csploop_id *out, int fd, const csploop_stream_options &options, csploop_fn fn,
                               void *arg) {
-    if (fds_.has(fd))
+    if (fds_.in_use(fd))
         return CSPLOOP_EEXIST;
     const int listening = sys::is_listening(fd);
     if (listening <= 0)
@@ -120,7 +120,7 @@ int StreamSet::connect(csploop_id *out, const sys::Address &address, const csplo
 }
 
 int StreamSet::adopt(csploop_id *out, int fd, const csploop_stream_options &options, csploop_fn fn, void *arg) {
-    if (fds_.has(fd))
+    if (fds_.in_use(fd))
         return CSPLOOP_EEXIST;
     const int kind = sys::stream_kind(fd);
     if (kind < 0)
@@ -130,6 +130,7 @@ int StreamSet::adopt(csploop_id *out, int fd, const csploop_stream_options &opti
     auto stream = make_stream(options, fn, arg);
     stream->fd = fd;
     stream->is_socket = kind == 1;
+    stream->trust.give(options.flags & CSPLOOP_ADOPT_VOUCHED);
     if (stream->is_socket && (options.flags & CSPLOOP_STREAM_NODELAY))
         sys::set_nodelay(fd);
     return insert(out, std::move(stream));

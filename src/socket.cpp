@@ -166,16 +166,26 @@ void reset_on_close(int fd) {
 
 int64_t receive(int fd, bool is_socket, void *buffer, size_t length) {
     ssize_t count;
+    if (!is_socket) {
+        if (const int code = set_nonblocking(fd))
+            return code;
+        do {
+            count = ::read(fd, buffer, length);
+        } while (count < 0 && errno == EINTR);
+        return count < 0 ? -errno : count;
+    }
     do {
-        count = is_socket ? ::recv(fd, buffer, length, 0) : ::read(fd, buffer, length);
+        count = ::recv(fd, buffer, length, MSG_DONTWAIT);
     } while (count < 0 && errno == EINTR);
     return count < 0 ? -errno : count;
 }
 
 namespace {
 
-// Pipes have no MSG_NOSIGNAL: the signal is blocked for the call, and taken out again if it came of it.
+// Pipes have neither MSG_DONTWAIT nor MSG_NOSIGNAL. Who shares one may have made it blocking. The signal is blocked for the call, and taken out again if it came of it.
 int64_t write_without_sigpipe(int fd, const iovec *parts, int count) {
+    if (const int code = set_nonblocking(fd))
+        return code;
     sigset_t only_pipe, previous, waiting;
     sigemptyset(&only_pipe);
     sigaddset(&only_pipe, SIGPIPE);

@@ -52,6 +52,7 @@ private:
     int fd_;
 };
 
+// These do not wait, whatever others have made of the descriptor's mode meanwhile.
 int64_t receive(int fd, bool is_socket, void *buffer, size_t length);
 int64_t send(int fd, bool is_socket, const iovec *parts, int count);
 

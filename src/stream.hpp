@@ -1,6 +1,7 @@
 // A stream or a listener: its descriptor and where it stands. The behaviour is in StreamSet.
 #pragma once
 
+#include "fd_set.hpp"
 #include "poller.hpp"
 #include "write_queue.hpp"
 
@@ -21,6 +22,7 @@ struct Stream {
     int32_t backlog = 128;  // listeners
     uint32_t read_turn = 0; // the turn of its last READ
     uint8_t read_mode = CSPLOOP_READ_SLAB;
+    Trust trust;
 
     bool listener : 1 = false;
     bool is_socket : 1 = true;
@@ -32,6 +34,7 @@ struct Stream {
     bool reading : 1 = false; // listeners: accepting
     bool eof : 1 = false;
     bool broken : 1 = false;
+    bool lost_fd : 1 = false; // ... because the descriptor was closed behind our back
     bool closing : 1 = false;
     bool closed : 1 = false;       // CLOSED is on its way
     bool drain_failed : 1 = false; // it broke while closing still had bytes to send

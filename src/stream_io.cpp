@@ -49,6 +49,10 @@ void StreamSet::read(Stream &stream) {
         slab_.leave_out(stream.id);
         return;
     }
+    if (has_lost_fd(stream)) { // what is ready is its own file, which another descriptor keeps open
+        fail(stream, CSPLOOP_EBADF);
+        return;
+    }
     const int64_t count = sys::receive(stream.fd, stream.is_socket, slab_.next(), share);
     if (count > 0)
         emit_read(stream, static_cast<size_t>(count));
@@ -56,6 +60,8 @@ void StreamSet::read(Stream &stream) {
         end_of_file(stream);
     else if (count != -EAGAIN && count != -EWOULDBLOCK)
         fail(stream, static_cast<int>(count));
+    else if (!fds_.holds(stream.fd, stream.id)) // ready, and yet there was nothing: that is rare enough to look
+        fail(stream, CSPLOOP_EBADF);
 }
 
 // `length` bytes of it lie at the slab's next free place.
@@ -84,6 +90,10 @@ int64_t StreamSet::read_into(csploop_id id, void *buffer, size_t length) {
     if (stream->eof)
         return 0;
     make_room_for(*stream);
+    if (has_lost_fd(*stream)) {
+        fail(*stream, CSPLOOP_EBADF);
+        return CSPLOOP_EBADF;
+    }
     const int64_t count = sys::receive(stream->fd, stream->is_socket, buffer, length);
     if (count == 0)
         end_of_file(*stream);
@@ -100,7 +110,7 @@ void StreamSet::end_of_file(Stream &stream) {
 
 void StreamSet::finish_connect(Stream &stream) {
     make_room(dirty_, 1);
-    const int code = sys::socket_error(stream.fd);
+    const int code = fds_.holds(stream.fd, stream.id) ? sys::socket_error(stream.fd) : static_cast<int>(CSPLOOP_EBADF);
     if (code == -EINPROGRESS || code == -EAGAIN)
         return;
     stream.connecting = false;
@@ -115,6 +125,15 @@ void StreamSet::finish_connect(Stream &stream) {
 }
 
 void StreamSet::accept(Stream &listener) {
+    // accept has no flag of its own that keeps it from waiting, and whoever shares the socket may have changed its mode.
+    int state = fds_.holds(listener.fd, listener.id) ? 0 : static_cast<int>(CSPLOOP_EBADF);
+    if (!state)
+        state = sys::set_nonblocking(listener.fd);
+    if (state) {
+        make_room(completions_, 1);
+        stop_accepting(listener, state);
+        return;
+    }
     for (int count = 0; count < listener.backlog; ++count) {
         // Memory first: a client that was accepted cannot go back into the queue.
         make_room(completions_, 1);
@@ -127,9 +146,7 @@ void StreamSet::accept(Stream &listener) {
             continue; // that client has gone; on to the next
         if (fd < 0) {
             // No descriptors or memory left: clients wait in the kernel's queue until the host resumes.
-            listener.reading = false;
-            update_watch(listener);
-            emit(listener, CSPLOOP_KIND_ACCEPT, fd);
+            stop_accepting(listener, fd);
             return;
         }
         sys::FdGuard guard(fd);
@@ -148,14 +165,19 @@ void StreamSet::accept(Stream &listener) {
         } catch (const std::bad_alloc &) { // how much a descriptor needs was not known before; the client is told of
         }
         if (code) {
-            listener.reading = false;
-            update_watch(listener);
-            emit(listener, CSPLOOP_KIND_ACCEPT, code);
+            stop_accepting(listener, code);
             return;
         }
         guard.release();
+        find(id)->trust.renew(); // it is new
         emit(listener, CSPLOOP_KIND_ACCEPT, static_cast<int64_t>(id), static_cast<uint32_t>(fd));
     }
+}
+
+void StreamSet::stop_accepting(Stream &listener, int code) {
+    listener.reading = false;
+    update_watch(listener);
+    emit(listener, CSPLOOP_KIND_ACCEPT, code);
 }
 
 void StreamSet::flush_dirty() {
@@ -187,6 +209,10 @@ void StreamSet::flush(Stream &stream) {
     stream.dirty = false;
     if (stream.closed || stream.broken)
         return;
+    if (!stream.unsent.empty() && has_lost_fd(stream)) {
+        fail(stream, CSPLOOP_EBADF);
+        return;
+    }
     size_t sent_now = 0;
     while (!stream.unsent.empty()) {
         iovec parts[most_parts];
@@ -232,7 +258,9 @@ void StreamSet::flush(Stream &stream) {
 
 void StreamSet::finish_shutdown(Stream &stream) {
     stream.shutdown_done = true;
-    const int result = ::shutdown(stream.fd, SHUT_WR) == 0 ? 0 : -errno;
+    int result = CSPLOOP_EBADF;
+    if (fds_.holds(stream.fd, stream.id))
+        result = ::shutdown(stream.fd, SHUT_WR) == 0 ? 0 : -errno;
     // A peer that is gone already has seen the end of the data, as was wanted.
     emit(stream, CSPLOOP_KIND_SHUTDOWN, result == -ENOTCONN ? 0 : result);
 }
@@ -241,6 +269,7 @@ void StreamSet::fail(Stream &stream, int code) {
     if (stream.broken)
         return;
     stream.broken = true;
+    stream.lost_fd = code == CSPLOOP_EBADF;
     stream.blocked = false;
     watch(stream, 0);
     tell_failure(stream, code);

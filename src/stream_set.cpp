@@ -53,7 +53,9 @@ int StreamSet::watch(Stream &stream, uint32_t events) {
     if (events == 0)
         poller_.remove(stream.fd);
     else if (stream.registered == 0)
-        code = poller_.add(stream.fd, events, stream.id);
+        // The poller would take whatever has the number now.
+        code = fds_.holds(stream.fd, stream.id) ? poller_.add(stream.fd, events, stream.id)
+                                                : static_cast<int>(CSPLOOP_EBADF);
     else
         code = poller_.modify(stream.fd, events, stream.id);
     if (code == 0)
@@ -134,6 +136,8 @@ int StreamSet::check_writable(Stream *stream) const {
         return CSPLOOP_EBADID;
     if (stream->listener)
         return CSPLOOP_EINVAL;
+    if (stream->lost_fd)
+        return CSPLOOP_EBADF;
     if (stream->closing || stream->broken || stream->shutdown_wanted)
         return CSPLOOP_EPIPE;
     return 0;
@@ -230,7 +234,7 @@ int StreamSet::close(csploop_id id, uint32_t flags) {
     stream->owes_error = false;
     std::vector<uint8_t>().swap(stream->held_data);
     stream->held_end = 0;
-    if (flags == CSPLOOP_CLOSE_RESET)
+    if (flags == CSPLOOP_CLOSE_RESET && fds_.holds(stream->fd, id))
         sys::reset_on_close(stream->fd);
     if (flags != CSPLOOP_CLOSE_DRAIN || stream->broken || stream->connecting || stream->listener)
         stream->unsent.drop(CSPLOOP_ECANCELED, id, pool_, completions_);
@@ -239,6 +243,8 @@ int StreamSet::close(csploop_id id, uint32_t flags) {
         stream->shutdown_wanted && !stream->shutdown_done && !stream->broken && !stream->connecting;
     if (stream->unsent.empty() && !shutdown_due)
         finish_close(*stream);
+    else if (!stream->unsent.empty() && !fds_.holds(stream->fd, id)) // nobody would tell when it can be sent
+        fail(*stream, CSPLOOP_EBADF);
     else
         update_watch(*stream);
     return 0;
@@ -260,7 +266,9 @@ void StreamSet::release_fd(Stream &stream) {
     if (stream.fd < 0)
         return;
     watch(stream, 0);
-    if (fds_.release(stream.fd, stream.id) && (!stream.keep_fd || !stream.announced))
+    const bool close_it = (!stream.keep_fd || !stream.announced) && fds_.holds(stream.fd, stream.id);
+    fds_.release(stream.fd, stream.id);
+    if (close_it)
         sys::close(stream.fd);
     stream.fd = -1;
 }

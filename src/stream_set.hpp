@@ -92,6 +92,7 @@ private:
     int watch(Stream &stream, uint32_t events);
     int update_watch(Stream &stream);
     void release_fd(Stream &stream);
+    bool has_lost_fd(Stream &stream) { return stream.trust.is_due() && !fds_.holds(stream.fd, stream.id); }
     void mark_dirty(Stream &stream);
     int check_writable(Stream *stream) const;
     bool sendable(const Stream &stream) const { return !stream.blocked && !stream.connecting; }
@@ -105,6 +106,7 @@ private:
     void read(Stream &stream);
     void emit_read(Stream &stream, size_t length);
     void accept(Stream &listener);
+    void stop_accepting(Stream &listener, int code);
     void end_of_file(Stream &stream);
     void drop_accepted(const csploop_record &record);
 

@@ -18,12 +18,14 @@ static_assert(CSPLOOP_WATCH_READ == ready::read && CSPLOOP_WATCH_WRITE == ready:
 int WatcherSet::watch(csploop_id *out, int fd, uint32_t events, csploop_fn fn, void *arg) {
     if (events & ~all)
         return CSPLOOP_EINVAL;
-    if (fds_.has(fd))
+    if (fds_.in_use(fd))
         return CSPLOOP_EEXIST;
     fds_.make_room(fd);
     const csploop_id id = watchers_.insert({fd, events, fn, arg});
     if (!id)
         return CSPLOOP_ENOMEM;
+    if (fds_.has(fd))
+        poller_.remove(fd); // its last owner's, who lost it without telling us
     // Registered even with no event wanted, so that a bad descriptor is found out now.
     int code = poller_.add(fd, (events & both) ? events : both, id);
     if (code == 0 && !(events & both))
@@ -50,12 +52,17 @@ int WatcherSet::modify(csploop_id id, uint32_t events) {
     const bool on = events & both;
     int code = 0;
     if (on)
-        code = was_on ? poller_.modify(watcher->fd, events, id) : poller_.add(watcher->fd, events, id);
+        code = was_on ? poller_.modify(watcher->fd, events, id) : add(id, *watcher, events);
     else if (was_on)
         poller_.remove(watcher->fd); // silent for good: the kernel reports errors even to those who ask for nothing
     if (code == 0)
         watcher->events = events;
     return code;
+}
+
+// The poller would take whatever has the number now.
+int WatcherSet::add(csploop_id id, const Watcher &watcher, uint32_t events) {
+    return fds_.holds(watcher.fd, id) ? poller_.add(watcher.fd, events, id) : static_cast<int>(CSPLOOP_EBADF);
 }
 
 void WatcherSet::forget(csploop_id id, const Watcher &watcher) {

@@ -32,6 +32,7 @@ private:
         void *arg = nullptr;
     };
 
+    int add(csploop_id id, const Watcher &watcher, uint32_t events);
     void forget(csploop_id id, const Watcher &watcher);
 
     Poller &poller_;

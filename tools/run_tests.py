@@ -33,7 +33,7 @@ from stage import LOGS, ROOT, Stage, ask_again
 # The programs of others that run on every interpreter; all of them run on the default one and on one more.
 INTEROP_EVERYWHERE = ("test_aiohttp_http.py", "test_aiohttp_websocket.py", "test_uvicorn.py")
 # The CPythons that csp has wheels for, as pyproject.toml says.
-CSP_FROM, CSP_BEFORE = (3, 11), (3, 14)
+CSP_FROM, CSP_BEFORE = (3, 11), (3, 15)
 # What runs once more with Trio as the loop's driver: the bodies about I/O, processes and signals.
 INSIDE_TRIO = (
     "bad_peers buffered_protocol call_soon connect context ctrl_c datagram datagram_endpoint executor"
@@ -86,7 +86,7 @@ def lint(stage: Stage) -> Counts:
 def set_up(stage: Stage, python: Python, venv: Path) -> bool:
     # Stages that go on at the same time may share an environment.
     with VENVS[venv]:
-        return stage.run("tools/venv.sh", python.executable, venv)
+        return stage.run(*python.command("tools/venv.sh", python.executable, venv))
 
 
 def pytest(python: Python, venv: Path, *options: str, suffix: str = "") -> Callable[[Stage], Counts]:
@@ -94,7 +94,7 @@ def pytest(python: Python, venv: Path, *options: str, suffix: str = "") -> Calla
         if not set_up(stage, python, venv):
             return failure(f"{python.name}: setting up {venv.name}")
         cache = ROOT / "build" / "pytest" / f"{python.slug}{suffix}"
-        command: list[str | Path] = [venv / "bin" / "python", "-m", "pytest", "--color=no"]
+        command = python.command(venv / "bin" / "python", "-m", "pytest", "--color=no")
         command += ["-o", f"cache_dir={cache}"]
         name = f"pytest-{python.slug}{suffix}"
         report, again = LOGS / f"{name}.xml", LOGS / f"{name}-again.xml"
@@ -163,7 +163,7 @@ def asyncio_suite(python: Python, venv: Path) -> Callable[[Stage], Counts]:
     def run(stage: Stage) -> Counts:
         if not set_up(stage, python, venv):
             return failure(f"{python.name}: setting up {venv.name}")
-        if not stage.run(venv / "bin" / "python", "-c", "import test.test_asyncio"):
+        if not stage.run(*python.command(venv / "bin" / "python", "-c", "import test.test_asyncio")):
             reason = f"{python.name} came without its own tests (Debian: libpython{python.version}-testsuite)"
             print(f"    {reason}", flush=True)
             return Counts(skipped=1, reasons=Counter([reason]))
@@ -171,7 +171,7 @@ def asyncio_suite(python: Python, venv: Path) -> Callable[[Stage], Counts]:
         again = LOGS / f"asyncio-suite-{python.slug}-again.xml"
         keep = ROOT / "build" / "asyncio-suite" / python.slug
         program = ROOT / "tests" / "asyncio_suite" / "run.py"
-        command: list[str | Path] = [venv / "bin" / "python", program, "--keep", keep, "--junit"]
+        command = python.command(venv / "bin" / "python", program, "--keep", keep, "--junit")
         counts = stage.counted(report, *command, report)
         # As test.test_asyncio.test_streams.StreamTests.test_read, or test_streams if the process died.
         modules = {re.sub(r"^test\.test_asyncio\.|\..*", "", name) for name in counts.failures}
@@ -193,13 +193,16 @@ def interpreters() -> tuple[Python, list[Python]]:
     if isinstance(default, str):
         raise SystemExit(f"{sys.executable}: {default}")
     wanted = os.environ.get("PYTHONS", "found")
-    if wanted == "all" and not install("pypy"):
-        print("PyPy could not be installed", flush=True)
+    if wanted == "all":
+        if not install("pypy"):
+            print("PyPy could not be installed", flush=True)
+        if not install("root"):
+            print("what makes a root of Debian's unstable suite could not be installed", flush=True)
     if not install("tests"):
         print("what some tests use could not be installed (see above): they will fail", flush=True)
     others, lacking = choose(wanted, default)
     print(f"default interpreter: {default.name}")
-    print(f"others: {', '.join(f'{python.name} ({python.executable})' for python in others) or 'none'}")
+    print(f"others: {', '.join(f'{python.name} ({python.where})' for python in others) or 'none'}")
     for name, reason in lacking.items():
         print(f"not tested on {name}: {reason}")
     sys.stdout.flush()
@@ -227,21 +230,23 @@ def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
         inside = pytest(default, ROOT / ".venv", "--loops=csploop-trio", *files, suffix="-trio")
         stages.append((f"{default.name} inside Trio", inside))
     # The newest CPython: on PyPy the programs take minutes.
-    newest = max((each for each in others if each.implementation == "CPython"), key=version_key, default=None)
+    newest = max(
+        (each for each in others if each.implementation == "CPython" and each.has_gil),
+        key=lambda each: each.numbers,
+        default=None,
+    )
     for python in others:
         # The comparison with other loops is made on the default interpreter.
         options = ["--comparators=without"]
-        if python is not newest:
+        if not python.has_gil:
+            options.append("tests/python")  # its environment has no programs of others
+        elif python is not newest:
             options += ["tests/python", "tests/with_trio"]
             options += [f"tests/interop/{name}" for name in INTEROP_EVERYWHERE]
-            if python.implementation == "CPython" and CSP_FROM <= version_key(python) < CSP_BEFORE:
+            if python.implementation == "CPython" and CSP_FROM <= python.numbers < CSP_BEFORE:
                 options.append("tests/with_csp")
         stages.append((python.name, pytest(python, ROOT / ".venvs" / python.slug, *options)))
     return stages
-
-
-def version_key(python: Python) -> tuple[int, ...]:
-    return tuple(int(part) for part in python.version.split("."))
 
 
 NATIVE = {"core": "dev", "asan": "asan", "ubsan": "ubsan", "tsan": "tsan"}

@@ -2,6 +2,7 @@
 # Installs the system packages that building and testing need and that are not here yet.
 #   tools/system_packages.sh          for the core and the default Python
 #   tools/system_packages.sh pypy     and for PyPy
+#   tools/system_packages.sh root     and for tools/debian_root.sh
 #   tools/system_packages.sh tests    and what tests use: servers for tests/interop, a browser for the market graph
 # Everything is asked of the tools themselves, so that a libuv or a Python from elsewhere counts as well.
 set -eu
@@ -40,6 +41,11 @@ has_testsuite() {
     "$python" -c 'import test.test_asyncio'
 }
 
+# Where apt has none, wanting a package brings them.
+has_package_lists() {
+    apt-get indextargets 'Created-By: Packages' 'Origin: Debian' | grep -q .
+}
+
 is_debians() {
     test "$(command -v "$python")" -ef "/usr/bin/python3"
 }
@@ -66,6 +72,12 @@ if [ "${1:-}" = pypy ]; then
     want pypy3 have pypy3
     want pypy3-venv can_make_venvs pypy3
     want pypy3-dev has_headers pypy3
+fi
+if [ "${1:-}" = root ]; then
+    want debootstrap have debootstrap
+    want util-linux have unshare
+    want util-linux have flock
+    want apt has_package_lists
 fi
 if [ "${1:-}" = tests ]; then
     want redis-server have redis-server

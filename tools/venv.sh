@@ -40,6 +40,9 @@ fi
 if ! cmp -s pyproject.toml "$stamps/pyproject.toml"; then
     rm -f "$stamps/package"
     groups="--group test"
+    if "$venv/bin/python" -c 'import sys, sysconfig; sys.exit(not sysconfig.get_config_var("Py_GIL_DISABLED"))'; then
+        groups="--group essential"
+    fi
     if [ "$name" = .venv ]; then
         groups="$groups --group lint"
     fi

@@ -11,7 +11,21 @@
  * than the data before them. Writes keep their order. They are gathered and
  * go out when the turn ends, or at once when more than high_water bytes wait.
  * Where memory lacks for what the kernel does not take, the stream breaks: ERROR
- * with ENOMEM. Adopting takes the descriptor on success and leaves it on failure.
+ * with ENOMEM.
+ *
+ * Adopting takes the descriptor on success and leaves it on failure. From then
+ * on nobody else closes it before CLOSED. If somebody does, the number may be
+ * another file's before the loop hears of it. The core remembers which file it
+ * was given and leaves another alone: nothing is read from it or written to
+ * it, it is neither shut down nor closed. The stream breaks instead, with EBADF: ERROR at
+ * the next write, or where its own file is still open elsewhere and readable;
+ * EBADF from read_start; SHUTDOWN with EBADF. A listener says ACCEPT with
+ * EBADF and pauses. Until then nothing tells of it: the system does not.
+ * Looking costs a system call each time that the descriptor is used. A host
+ * which makes sure of it by itself, because it has the descriptor in an object
+ * that knows, says so with ADOPT_VOUCHED; then, and for descriptors that the
+ * core has made, the core looks when it has not for a tenth of a second, and
+ * always before it registers, shuts down or closes.
  */
 #ifndef CSPLOOP_STREAM_H
 #define CSPLOOP_STREAM_H
@@ -26,7 +40,8 @@ enum csploop_stream_flags {
     CSPLOOP_LISTEN_REUSEPORT = 2,     /* set SO_REUSEPORT before binding */
     CSPLOOP_LISTEN_V6ONLY = 4,        /* an IPv6 listener refuses IPv4 */
     CSPLOOP_ADOPT_KEEP_FD = 8,        /* closing leaves the fd open and gives it back in CLOSED */
-    CSPLOOP_ACCEPT_KEEP_FD = 16       /* streams that this listener accepts are KEEP_FD */
+    CSPLOOP_ACCEPT_KEEP_FD = 16,      /* streams that this listener accepts are KEEP_FD */
+    CSPLOOP_ADOPT_VOUCHED = 32        /* before it writes, the host makes sure that the fd is still the one it gave */
 };
 
 typedef struct csploop_stream_options {
@@ -135,7 +150,8 @@ CSPLOOP_API const void *csploop_slab(const csploop_t *loop, uint64_t *out_size);
 /* Writes bytes.
  *   data: copied before the call returns.
  *   Returns: 0: accepted. Thread: loop-thread.
- *   Errors: EINVAL, EBADID, EPIPE (broken, shut down or closing), ENOMEM, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   Errors: EINVAL, EBADID, EPIPE (broken, shut down or closing), EBADF (broken: closed by
+ *   others), ENOMEM, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_stream_write(csploop_t *loop, csploop_id id, const void *data, size_t length);
 
 /* Writes bytes by reference: data must stay unchanged until its WRITTEN
@@ -155,7 +171,7 @@ CSPLOOP_API int64_t csploop_stream_flush(csploop_t *loop, csploop_id id);
 CSPLOOP_API int64_t csploop_stream_buffered(csploop_t *loop, csploop_id id);
 
 /* Shuts the writing side down after all writes before it; SHUTDOWN tells when.
- *   Thread: loop-thread. Errors: EINVAL, EBADID, EPIPE (done before, or broken), ENOMEM,
+ *   Thread: loop-thread. Errors: EINVAL, EBADID, EPIPE (done before, or broken), EBADF, ENOMEM,
  *   ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_stream_shutdown(csploop_t *loop, csploop_id id);
 

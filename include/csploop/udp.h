@@ -22,7 +22,11 @@
  * and those behind it go on. An unconnected Unix socket whose receiver is full is
  * tried again after 1 to 16 ms: the system does not tell when there is room.
  * Many RECV records of one socket may come in a batch.
- * Adopting takes the descriptor on success and leaves it on failure.
+ * Adopting takes the descriptor on success and leaves it on failure. If it is
+ * closed by somebody else before CLOSED, the core leaves alone what gets its
+ * number (csploop/stream.h): each datagram that is still sent ends with
+ * DATAGRAM_ERROR and EBADF. One such record also comes where the socket itself
+ * is still open elsewhere and has something to read, and ends the reading.
  */
 #ifndef CSPLOOP_UDP_H
 #define CSPLOOP_UDP_H
@@ -37,7 +41,8 @@ enum csploop_udp_flags {
     CSPLOOP_UDP_REUSEPORT = 2, /* bind: set SO_REUSEPORT before */
     CSPLOOP_UDP_V6ONLY = 4,    /* bind: an IPv6 socket refuses IPv4 */
     CSPLOOP_UDP_BROADCAST = 8, /* set SO_BROADCAST: sending to broadcast addresses is allowed */
-    CSPLOOP_UDP_KEEP_FD = 16   /* adopt: closing leaves the fd open and gives it back in CLOSED */
+    CSPLOOP_UDP_KEEP_FD = 16,  /* adopt: closing leaves the fd open and gives it back in CLOSED */
+    CSPLOOP_UDP_VOUCHED = 32   /* adopt: before it sends, the host makes sure that the fd is still the one it gave */
 };
 
 typedef struct csploop_udp_options {
@@ -70,7 +75,7 @@ CSPLOOP_API int csploop_udp_adopt(csploop_t *loop, csploop_id *out, int fd, cons
 
 /* Fixes the peer: csploop_udp_send goes there, and only its datagrams arrive.
  *   host: a literal address of the socket's family. Thread: loop-thread.
- *   Errors: EINVAL, EBADID, EAFNOSUPPORT, ENETUNREACH and its kin, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   Errors: EINVAL, EBADID, EBADF (closed by others), EAFNOSUPPORT, ENETUNREACH and its kin, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_udp_connect(csploop_t *loop, csploop_id id, const char *host, int port);
 
 /* Starts and stops reading. Callbacks see no RECV after a stop: what is

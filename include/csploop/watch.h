@@ -3,7 +3,9 @@
  * For descriptors whose I/O the host does itself. One registration per
  * descriptor and loop. Registering happens before the call returns, and a
  * descriptor that cannot be watched is an error code at once. Remove the
- * watcher before you close the descriptor.
+ * watcher before you close the descriptor. If it was closed before and its
+ * number is another file's, that file is not watched: csploop_watch_modify says
+ * EBADF, csploop_unwatch leaves it alone, and csploop_watch may take the number.
  */
 #ifndef CSPLOOP_WATCH_H
 #define CSPLOOP_WATCH_H

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = [
+    "ALWAYS_LOOK",
     "BYTES_MOVE",
     "BaseExceptionGroup",
     "DATAGRAM_HEADER_BYTES",
     "EMPTY_DATAGRAMS_ARE_SENT",
     "HAS_GIL",
     "HAS_RUNNER",
+    "NEVER_LOOK",
     "POLICIES_ARE_DEPRECATED",
     "POLICIES_EXIST",
     "SSL_HAS_SHUTDOWN_TIMEOUT",
@@ -35,15 +37,18 @@ __all__ = [
     "ThreadSafeHandle",
     "UNIX_SERVER_CLEANS_UP",
     "attach_client",
+    "closed_flag",
     "current_task",
     "detach_client",
     "format_callback",
+    "get_annotations",
     "has_begun",
     "hide_policy_loop",
     "is_coroutine_callable",
     "is_spoilt_by_modules",
     "make_server",
     "policy_base",
+    "policy_loop",
     "swap_current_task",
 ]
 
@@ -106,11 +111,37 @@ _format_source: Callable[..., str] = format_helpers._format_callback_source
 _FORMAT_HAS_DEBUG = "debug" in _parameters(_format_source)
 
 
+class _Flag:
+    __slots__ = ("_closed",)
+
+    def __init__(self, closed: bool) -> None:
+        self._closed = closed
+
+
+ALWAYS_LOOK = _Flag(True)
+NEVER_LOOK = _Flag(False)
+
+
+def closed_flag(sock: Any) -> Any:
+    """Something whose attribute `_closed` is false as long as nobody has closed or detached the socket.
+
+    It is the flag that Python's sockets keep for themselves: to look at it costs a sixth of calling fileno().
+    While files made of the socket are open, it is true and the descriptor is still there.
+    """
+    return sock if isinstance(getattr(sock, "_closed", None), bool) else ALWAYS_LOOK
+
+
 def policy_base() -> Any:
     """asyncio's own default policy class, got without the warning that its public name gives since 3.14."""
     if sys.version_info >= (3, 14):
         return getattr(events, "_BaseDefaultEventLoopPolicy")  # noqa: B009
     return asyncio.DefaultEventLoopPolicy
+
+
+def policy_loop(policy: Any) -> Any:
+    """What set_event_loop() gave a policy of this base in this thread, or None: before 3.14 get_event_loop()
+    would make a loop there."""
+    return policy._local._loop
 
 
 def hide_policy_loop() -> Callable[[], None]:
@@ -177,6 +208,25 @@ def format_callback(callback: Any, args: Any, debug: bool) -> str:
     if _FORMAT_HAS_DEBUG:
         return _format_source(callback, args, debug=debug)
     return _format_source(callback, args)
+
+
+def get_annotations(holder: Any, as_text: bool = False) -> dict[str, Any]:
+    """The annotations of a function. What cannot be evaluated yet is a string or has a ForwardRef in it.
+
+    From 3.14 on reading them evaluates all, and one name that only type checkers know fails the others, too.
+    as_text: what was written, where the Python knows; for messages.
+    """
+    if sys.version_info >= (3, 14) and hasattr(holder, "__annotate__"):
+        import annotationlib
+
+        if not as_text:
+            try:
+                return annotationlib.get_annotations(holder, format=annotationlib.Format.FORWARDREF)
+            except Exception:  # an attribute, say, that a module does not have
+                return annotationlib.get_annotations(holder, format=annotationlib.Format.STRING)
+        return annotationlib.get_annotations(holder, format=annotationlib.Format.STRING)
+    annotations = getattr(holder, "__annotations__", None)
+    return annotations if isinstance(annotations, dict) else {}
 
 
 def is_coroutine_callable(callback: object) -> bool:

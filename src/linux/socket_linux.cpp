@@ -19,12 +19,12 @@ int64_t send_socket(int fd, const iovec *parts, int count) {
     ssize_t sent;
     do {
         if (count == 1) {
-            sent = ::send(fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+            sent = ::send(fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
         } else {
             msghdr message{};
             message.msg_iov = const_cast<iovec *>(parts);
             message.msg_iovlen = static_cast<size_t>(count);
-            sent = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+            sent = ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         }
     } while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;

@@ -10,9 +10,9 @@ namespace csploop::sys {
 namespace {
 
 #ifdef MSG_NOSIGNAL
-constexpr int send_flags = MSG_NOSIGNAL;
+constexpr int send_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 #else
-constexpr int send_flags = 0;
+constexpr int send_flags = MSG_DONTWAIT;
 #endif
 
 int receive_one(int fd, IncomingDatagram &datagram) {
@@ -24,7 +24,7 @@ int receive_one(int fd, IncomingDatagram &datagram) {
     message.msg_iovlen = 1;
     ssize_t length;
     do {
-        length = ::recvmsg(fd, &message, 0);
+        length = ::recvmsg(fd, &message, MSG_DONTWAIT);
     } while (length < 0 && errno == EINTR);
     if (length < 0)
         return -errno;

@@ -31,9 +31,9 @@ int prepared(int fd) {
 }
 
 #ifdef MSG_NOSIGNAL
-constexpr int send_flags = MSG_NOSIGNAL;
+constexpr int send_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 #else
-constexpr int send_flags = 0;
+constexpr int send_flags = MSG_DONTWAIT;
 #endif
 
 } // namespace

@@ -4,6 +4,7 @@
 // its next turn. So each registration here is followed by a turn of libuv that
 // does not wait, before the host can close the descriptor; what it reports
 // meanwhile is kept for our next wait.
+#include "open_file.hpp"
 #include "poller.hpp"
 
 #include <csploop/error.h>
@@ -13,7 +14,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <new>
-#include <sys/stat.h>
+#include <unistd.h>
 #include <unordered_map>
 #include <uv.h>
 #include <vector>
@@ -29,8 +30,15 @@ int to_uv(uint32_t events) {
 class UvPoller final : public Poller {
 public:
     int open() {
-        if (const int code = uv_loop_init(&loop_))
+        if (const int code = look_for_descriptors())
             return code;
+        loop_.backend_fd = -1;
+        if (const int code = uv_loop_init(&loop_)) {
+            // libuv before 1.51 leaves it open then, the later ones say -1.
+            if (loop_.backend_fd >= 0)
+                ::close(loop_.backend_fd);
+            return code;
+        }
         open_ = true;
         if (const int code = uv_async_init(&loop_, &wake_, [](uv_async_t *) {}))
             return code;
@@ -71,7 +79,7 @@ public:
         if (found == watches_.end())
             return CSPLOOP_EBADF;
         Watch &watch = *found->second;
-        if (!is_still_open(watch, fd))
+        if (!watch.file.is_at(fd))
             return CSPLOOP_EBADF;
         watch.tag = tag;
         watch.wanted = watch.armed = events;
@@ -95,7 +103,7 @@ public:
 
     int wait(int64_t timeout_ns, Ready *out, int capacity) override {
         for (auto &[fd, watch] : watches_)
-            if (watch->stopped_by_error && is_still_open(*watch, fd))
+            if (watch->stopped_by_error && watch->file.is_at(fd))
                 start(*watch);
         if (timeout_ns == 0 || !pending_.empty()) {
             turn();
@@ -141,22 +149,31 @@ private:
         uint32_t wanted = 0; // what the loop asked for
         uint32_t armed = 0;  // what of it is reported still: EDGE events go silent once reported
         bool stopped_by_error = false;
-        dev_t device{}; // these two tell the open file from another that has got its number
-        ino_t inode{};
+        OpenFile file;       // libuv would register whatever else has the number now, and could abort on it
     };
 
-    // Else it was closed behind our back. libuv would register whatever has the number now, and could abort on it.
-    static bool is_still_open(const Watch &watch, int fd) {
-        struct stat status {};
-        return ::fstat(fd, &status) == 0 && status.st_dev == watch.device && status.st_ino == watch.inode;
+    // Where libuv finds none for its signals' pipes it aborts the process, so there must be as many as it opens.
+    static int look_for_descriptors() {
+        constexpr int most_pipes = 3;
+        int fds[2 * most_pipes];
+        int opened = 0;
+        int code = 0;
+        while (opened < 2 * most_pipes && code == 0) {
+            if (::pipe(fds + opened) == 0)
+                opened += 2;
+            else
+                code = -errno;
+        }
+        while (opened > 0)
+            ::close(fds[--opened]);
+        return code;
     }
 
     int add_watch(int fd, uint32_t events, uint64_t tag) {
         if (watches_.count(fd))
             return CSPLOOP_EEXIST;
         const int descriptor_flags = ::fcntl(fd, F_GETFL);
-        struct stat status {};
-        if (descriptor_flags < 0 || ::fstat(fd, &status) < 0)
+        if (descriptor_flags < 0)
             return -errno;
         auto watch = std::make_unique<Watch>();
         // At most one event waits for each descriptor: reporting, which libuv calls, cannot lack memory then.
@@ -173,8 +190,7 @@ private:
         Watch *const entry = watch.release(); // freed by its close callback
         entry->poller = this;
         entry->handle.data = entry;
-        entry->device = status.st_dev;
-        entry->inode = status.st_ino;
+        entry->file = OpenFile(fd);
         entry->tag = tag;
         entry->wanted = entry->armed = events;
         place->second = entry;

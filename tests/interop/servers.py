@@ -7,6 +7,7 @@ import contextlib
 import glob
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -54,7 +55,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running(command, ready, stop, **options):
-    """Runs a server: up once its output has a line with `ready` in it, ended by the signal `stop`."""
+    """Runs a server: up once its output has a line that matches `ready`, ended by the signal `stop`."""
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -73,7 +74,7 @@ def running(command, ready, stop, **options):
             nonlocal is_ready
             for line in process.stdout:
                 output.append(line)
-                if ready in line:
+                if re.search(ready, line):
                     is_ready = True
                     up.set()
             up.set()
@@ -168,7 +169,9 @@ def redis_server():
             }
             return [program, *(str(word) for name in settings for word in (f"--{name}", settings[name]))]
 
-        with on_a_free_port(command, "ccept connections at", signal.SIGTERM, directory) as address:
+        # Of Redis 7 and 8: its Unix socket is the last that it tells of.
+        ready = "ccept connections (at|unix)"
+        with on_a_free_port(command, ready, signal.SIGTERM, directory) as address:
             yield address
 
 

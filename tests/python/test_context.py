@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import socket
 import threading
 
 import pytest
+from support.certificates import client_context, server_context
 from support.peers import Peer, adopt
 from support.protocols import Recorder
 from support.tls import finish, secure
@@ -201,3 +203,117 @@ async def test_resume_writing_runs_in_the_transports_context(loop, secured):
     await resumed
     await finish(transport, recorder, peer)
     assert resumed.result() == "at the making"
+
+
+EVENTS = ("made", "data", "resume", "eof", "lost")
+
+
+async def connect(loop, over, factory):
+    if over == "plain":
+        return await adopt(loop, factory)
+    return await secure(loop, factory)
+
+
+@pytest.mark.ours("elsewhere some of them run in the context of who has resumed reading, written or closed")
+@pytest.mark.parametrize("over", ["plain", "tls"])
+async def test_what_a_task_asks_of_a_transport_leaves_the_context_alone(loop, over):
+    """The task pauses and resumes reading, writes more than goes out at once, and closes."""
+    seen = []
+
+    def note(name):
+        return lambda *args: seen.append((name, variable.get()))
+
+    variable.set("at the making")
+    transport, recorder, peer = await connect(
+        loop, over, lambda: Recorder(on={name: note(name) for name in EVENTS})
+    )
+
+    async def work():
+        variable.set("of the task")
+        transport.pause_reading()
+        await peer.send(b"data")
+        while over == "tls" and not transport.get_read_buffer_size():
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        transport.resume_reading()
+        await recorder.until_received(4)
+        transport.write(bytes(16 << 20))
+        assert recorder.events[-1] == "pause"
+        assert len(await peer.recv(16 << 20)) == 16 << 20
+        await recorder.until_event("resume")
+        peer.end_writing()
+        await recorder.until_event("eof")
+        transport.close()
+        await recorder.until_lost()
+
+    await loop.create_task(work())
+    peer.close()
+    assert seen == [(name, "at the making") for name in EVENTS]
+
+
+@pytest.mark.ours("elsewhere it runs in the context of who closes")
+async def test_an_end_of_tls_that_close_finds(loop):
+    seen = []
+    variable.set("at the making")
+    on = {"eof": lambda *args: seen.append(variable.get())}
+    transport, recorder, peer = await secure(loop, lambda: Recorder(on=on))
+    transport.pause_reading()
+
+    def say_goodbye():
+        peer.sock.settimeout(None)
+        peer.sock.unwrap().close()
+
+    leaving = loop.run_in_executor(None, say_goodbye)
+    while not transport.get_read_buffer_size():
+        await asyncio.sleep(0)
+
+    async def work():
+        variable.set("of the task")
+        transport.close()
+
+    await loop.create_task(work())
+    await recorder.until_lost()
+    await leaving
+    assert seen == ["at the making"]
+    assert recorder.events == ["made", "eof", "lost"]
+
+
+@pytest.mark.ours("elsewhere it runs in the context of who calls start_tls")
+async def test_an_upgraded_connection_keeps_its_context(loop):
+    seen = []
+    ours, theirs = socket.socketpair()
+    other_transport, other = await loop.create_connection(Recorder, sock=theirs)
+    variable.set("at the making")
+    on = {name: lambda *args: seen.append(variable.get()) for name in ("data", "lost")}
+    transport, recorder = await loop.create_connection(lambda: Recorder(on=on), sock=ours)
+    variable.set("at the upgrade")
+    transport, other_transport = await asyncio.gather(
+        loop.start_tls(transport, recorder, server_context(), server_side=True),
+        loop.start_tls(other_transport, other, client_context(), server_hostname="localhost"),
+    )
+    other_transport.write(b"data")
+    await recorder.until_received(4)
+    transport.close()
+    await recorder.until_lost()
+    await other.until_lost()
+    assert seen == ["at the making"] * 2
+
+
+@pytest.mark.ours("elsewhere it runs in the context of who has written")
+async def test_writing_to_a_pipe_resumes_in_its_context(loop):
+    seen = []
+    reading, writing = os.pipe()
+    variable.set("at the making")
+    on = {"resume": lambda *args: seen.append(variable.get())}
+    transport, recorder = await loop.connect_write_pipe(
+        lambda: Recorder(on=on),
+        open(writing, "wb", 0),  # noqa: SIM115  # the transport's
+    )
+    variable.set("later")
+    transport.write(bytes(1 << 20))
+    with open(reading, "rb") as file:
+        assert await loop.run_in_executor(None, file.read, 1 << 20) == bytes(1 << 20)
+        await recorder.until_event("resume")
+        transport.close()
+        await recorder.until_lost()
+    assert seen == ["at the making"]

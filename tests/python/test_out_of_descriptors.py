@@ -106,3 +106,53 @@ def test_a_loop_that_cannot_be_made_is_an_os_error(loop_kind):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "recovered\n"
+
+
+@pytest.mark.ours("asyncio leaves its selector open")
+def test_a_loop_that_cannot_be_made_leaves_nothing_open(loop_kind):
+    """Also the first of a process, for which libuv opens more than for the others."""
+    program = f"""
+    import gc, os, resource, sys
+    sys.path[:0] = {sys.path!r}
+    from support.kinds import KINDS
+    new = KINDS[{loop_kind.name!r}].new
+    os.fstat(0)
+    limit = 60
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+    def is_open(fd):
+        try:
+            os.fstat(fd)
+        except OSError:
+            return False
+        return True
+
+    refused = 0
+    for spare in range(12):
+        taken = []
+        try:
+            while True:
+                taken.append(os.dup(0))
+        except OSError:
+            pass
+        for _ in range(spare):
+            os.close(taken.pop())
+        before = [fd for fd in range(limit) if is_open(fd)]
+        try:
+            loop = new()
+        except OSError:
+            refused += 1
+            gc.collect()
+            assert [fd for fd in range(limit) if is_open(fd)] == before, spare
+        else:
+            loop.close()
+        for fd in taken:
+            os.close(fd)
+    assert 0 < refused < 12, refused
+    print("nothing is left")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=50
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "nothing is left\n"

@@ -77,7 +77,7 @@ async def test_offset_and_count(loop, ends, file, offset, count, expected):
     sock, peer = ends
     assert await loop.sock_sendfile(sock, file, offset, count) == len(expected)
     assert peer.read_exactly(len(expected)) == expected
-    if expected:
+    if expected:  # else asyncio's older ones do not move it
         assert file.tell() == offset + len(expected)
     assert peer.nothing_waits()
 
@@ -163,6 +163,191 @@ async def test_a_peer_that_goes_away(loop, tmp_path):
         peer.reset()
         with pytest.raises(ConnectionError):
             await task
+
+
+# Where it begins and where it leaves the file
+
+
+class Unmappable(io.RawIOBase):
+    """A file that only Python can read, at a position of its own."""
+
+    def __init__(self, content):
+        self._inner = io.BytesIO(content)
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def readinto(self, buffer):
+        return self._inner.readinto(buffer)
+
+    def seek(self, position, whence=os.SEEK_SET):
+        return self._inner.seek(position, whence)
+
+
+def regular_file(content, tmp_path):
+    path = tmp_path / "some"
+    path.write_bytes(content)
+    return open(path, "rb")
+
+
+FILES = {
+    "regular": regular_file,
+    "bytes": lambda content, tmp_path: io.BytesIO(content),
+    "unmappable": lambda content, tmp_path: Unmappable(content),
+}
+OLDER = pytest.mark.ours("asyncio's older ones begin where the file is if the offset is 0")
+BEGINNINGS = pytest.mark.parametrize(
+    ("offset", "count", "expected"),
+    [(0, None, b"0123456789"), (0, 4, b"0123"), (3, None, b"3456789"), (3, 4, b"3456"), (10, None, b"")],
+)
+
+
+@pytest.fixture(params=FILES)
+def some_file(request, tmp_path):
+    with FILES[request.param](b"0123456789", tmp_path) as file:
+        file.seek(7)
+        yield file
+
+
+@OLDER
+@BEGINNINGS
+async def test_the_offset_counts_and_not_the_files_position(loop, ends, some_file, offset, count, expected):
+    sock, peer = ends
+    assert await loop.sock_sendfile(sock, some_file, offset, count) == len(expected)
+    assert peer.read_exactly(len(expected)) == expected
+    assert peer.nothing_waits()
+    assert some_file.tell() == offset + len(expected)
+
+
+@OLDER
+@BEGINNINGS
+async def test_the_offset_counts_over_a_transport(loop, socket_name, some_file, offset, count, expected):
+    transport, recorder, peer = await adopt(loop, Recorder, socket_name)
+    assert await loop.sendfile(transport, some_file, offset, count) == len(expected)
+    transport.write(b".")
+    assert await peer.recv(len(expected) + 1) == expected + b"."
+    assert some_file.tell() == offset + len(expected)
+    await end(transport, recorder, peer)
+
+
+@OLDER
+@BEGINNINGS
+async def test_the_offset_counts_over_tls(loop, some_file, offset, count, expected):
+    async def serve(reader, writer):
+        sent = await loop.sendfile(writer.transport, some_file, offset, count)
+        writer.write(b", %d" % sent)
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_context())
+    reader, writer = await asyncio.open_connection(
+        *server.sockets[0].getsockname(), ssl=client_context(), server_hostname="localhost"
+    )
+    assert await reader.read() == expected + b", %d" % len(expected)
+    assert some_file.tell() == offset + len(expected)
+    writer.close()
+    await writer.wait_closed()
+    server.close()
+    await server.wait_closed()
+
+
+@OLDER
+async def test_what_python_has_read_ahead_does_not_count(loop, ends, file):
+    sock, peer = ends
+    assert file.read(10) == CONTENT[:10]  # and more, into its buffer
+    assert await loop.sock_sendfile(sock, file, 20, 30) == 30
+    assert peer.read_exactly(30) == CONTENT[20:50]
+    assert file.tell() == 50
+    assert file.read(10) == CONTENT[50:60]
+
+
+@pytest.mark.ours("asyncio sends what is in the file already")
+async def test_what_was_written_to_the_file_is_sent(loop, ends, tmp_path):
+    sock, peer = ends
+    with open(tmp_path / "both", "w+b") as file:
+        file.write(b"written")
+        assert await loop.sock_sendfile(sock, file) == 7
+    assert peer.read_exactly(7) == b"written"
+
+
+@pytest.mark.ours("asyncio takes a file that tells no size for an empty one")
+async def test_a_pipe_is_read_until_its_end(loop, ends):
+    sock, peer = ends
+    reading, writing = os.pipe()
+    with open(reading, "rb") as file:
+        with open(writing, "wb") as other:
+            other.write(b"through a pipe")
+        assert await loop.sock_sendfile(sock, file) == 14
+    assert peer.read_exactly(14) == b"through a pipe"
+
+
+@pytest.mark.ours("asyncio takes a file that tells no size for an empty one")
+@pytest.mark.skipif(not os.path.exists("/proc/version"), reason="this system has no such files")
+async def test_a_file_of_the_kernels_that_tells_no_size(loop, socket_name):
+    transport, recorder, peer = await adopt(loop, Recorder, socket_name)
+    with open("/proc/version", "rb") as file:
+        expected = file.read()
+        assert await loop.sendfile(transport, file) == len(expected)
+    assert await peer.recv(len(expected)) == expected
+    await end(transport, recorder, peer)
+
+
+async def test_a_pipe_has_no_offset(loop, ends):
+    sock, peer = ends
+    reading, writing = os.pipe()
+    os.close(writing)
+    with open(reading, "rb") as file, pytest.raises(OSError):
+        await loop.sock_sendfile(sock, file, 5, 1)
+    assert peer.nothing_waits()
+
+
+class Failing(Unmappable):
+    def readinto(self, buffer):
+        if self._inner.tell():
+            raise OSError("cannot be read")
+        return super().readinto(memoryview(buffer)[:4])
+
+
+@pytest.mark.ours("asyncio's older ones leave the position where reading has moved it")
+@pytest.mark.parametrize("over", ["socket", "transport"])
+async def test_an_error_leaves_the_position_behind_what_was_sent(loop, over):
+    transport, recorder, peer = await adopt(loop, Recorder)
+    file = Failing(b"0123456789")
+    with pytest.raises(OSError, match="cannot be read"):
+        if over == "transport":
+            await loop.sendfile(transport, file)
+        else:
+            ours, theirs = pair("tcp")
+            ours.setblocking(False)
+            with ours, theirs:
+                await loop.sock_sendfile(ours, file)
+    assert file.tell() == 4
+    if over == "transport":
+        assert await peer.recv(4) == b"0123"
+    await end(transport, recorder, peer)
+
+
+@pytest.mark.ours("asyncio does not count a piece that waits in the transport")
+async def test_a_cancelled_fallback_leaves_the_position_behind_what_was_written(loop):
+    transport, recorder, peer = await adopt(loop, Recorder)
+    file = io.BytesIO(bytes(64 << 20))
+    sending = loop.create_task(loop.sendfile(transport, file))
+    await peer.recv(1)
+    while not transport._protocol_paused:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    position = file.tell()
+    assert recorder.events[-1] == "pause"  # told now what it has missed
+    transport.write(b"end")
+    assert await peer.recv(position - 1 + 3) == b"\0" * (position - 1) + b"end"
+    assert recorder.events[-1] == "resume"
+    await end(transport, recorder, peer)
 
 
 # sendfile

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import sys
 
@@ -76,6 +77,90 @@ async def test_who_upgraded_has_the_transport_before_the_first_data_comes(loop):
     await recorder.until_received(5)
     await finish(upgraded[0], recorder, peer)
     assert recorder.data == b"first" and upgraded_before_data == [True]
+
+
+@pytest.mark.ours("elsewhere writing stays paused for good")
+@pytest.mark.parametrize("slow", ["before the upgrade", "during the upgrade"])
+async def test_writing_that_is_paused_resumes_after_the_upgrade(loop, slow):
+    ours, theirs = pair("tcp")
+    ours.setblocking(False)
+    plain, recorder = await loop.connect_accepted_socket(Recorder, ours)
+    peer = Peer(theirs)
+    size = 16 << 20
+    plain.write(bytes(size))
+    assert recorder.events == ["made", "pause"]
+    upgraded = []
+    recorder.on["resume"] = lambda recorder: upgraded.append(upgrading.done())
+
+    def read_and_shake_hands():
+        assert peer.read_exactly(size) == bytes(size)
+        return client_context().wrap_socket(theirs, server_hostname="localhost")
+
+    if slow == "before the upgrade":
+        assert len(await peer.recv(1 << 20)) == 1 << 20
+        size -= 1 << 20
+    upgrading = loop.create_task(loop.start_tls(plain, recorder, server_context(), server_side=True))
+    await asyncio.sleep(0)
+    wrapping = loop.run_in_executor(None, read_and_shake_hands)
+    transport = await upgrading
+    await recorder.until_event("resume")
+    assert upgraded == [True]  # not while only the plain transport is known
+    peer = Peer(await wrapping)
+    transport.write(bytes(16 << 20))
+    assert recorder.events == ["made", "pause", "resume", "pause"]
+    assert len(await peer.recv(16 << 20)) == 16 << 20
+    await recorder.until(lambda recorder: recorder.events.count("resume") == 2)
+    await finish(transport, recorder, peer)
+
+
+@pytest.mark.ours("elsewhere TLS fails an assertion of its own")
+async def test_a_protocol_that_comes_with_the_upgrade_is_told_nothing_of_before(loop):
+    ours, theirs = pair("tcp")
+    ours.setblocking(False)
+    plain, before = await loop.connect_accepted_socket(Recorder, ours)
+    peer = Peer(theirs)
+    size = 16 << 20
+    plain.write(bytes(size))
+
+    def read_and_shake_hands():
+        peer.read_exactly(size)
+        return client_context().wrap_socket(theirs, server_hostname="localhost")
+
+    wrapping = loop.run_in_executor(None, read_and_shake_hands)
+    after = Recorder()
+    transport = await loop.start_tls(plain, after, server_context(), server_side=True)
+    transport.write(b"secret")
+    peer = Peer(await wrapping)
+    assert await peer.recv(6) == b"secret"
+    await peer.send(b"answer")
+    await after.until_received(6)
+    assert after.events == ["data"]
+    await finish(transport, after, peer)
+
+
+@pytest.mark.ours("elsewhere writing stays paused for good")
+async def test_streams_drain_after_an_upgrade_while_writing_was_paused(loop):
+    ours, theirs = pair("tcp")
+    reader, writer = await asyncio.open_connection(sock=ours)
+    peer = Peer(theirs)
+    writer.write(bytes(16 << 20))
+
+    def read_and_shake_hands():
+        peer.read_exactly(16 << 20)
+        return server_context().wrap_socket(theirs, True)
+
+    wrapping = loop.run_in_executor(None, read_and_shake_hands)
+    transport = await loop.start_tls(
+        writer.transport, writer.transport.get_protocol(), client_context(), server_hostname="localhost"
+    )
+    await writer.drain()
+    transport.write(b"secret")
+    peer = Peer(await wrapping)
+    assert await peer.recv(6) == b"secret"
+    transport.abort()
+    peer.close()
+    with contextlib.suppress(ConnectionError):
+        await reader.read()
 
 
 async def test_a_failing_upgrade_raises_and_closes(loop):

@@ -167,7 +167,10 @@ def test_garbage_that_parses_does_not_end_the_session(session):
     assert "PASSED test_it.py::test_second" in output, output
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="before Python 3.11 each instruction has a line")
+@pytest.mark.skipif(
+    sys.version_info < (3, 11) or sys.implementation.name != "cpython",
+    reason="before CPython 3.11, and on PyPy, each instruction has a line",
+)
 def test_a_failure_in_code_without_a_line_does_not_end_the_session(session):
     # A signal's exception may come at a jump that has none, as in the loop of asyncio's TLS.
     output = session(

@@ -33,14 +33,47 @@ _HUNDRED_YEARS = "delays are clamped to a hundred years, and when() tells the cl
 _MILLISECONDS = "timers count whole milliseconds of a clock that stands still during a turn"
 _PIPE_EOF = "a writing transport reads, too, and tells eof_received or data_received"
 _PIPE_TYPE = "pipe transports refuse what is no bytes with TypeError, and are not closed by it"
+_KEEPS_SOCKETS = "a socket that is closed while the loop has it stays open"
 _FEW_OPTIONS = "has not these options"
 _NO_POPEN = "the extra information has no Popen"
+_PSEUDO_SOCKET = "gives a socket class of its own, which cannot be shut down"
+_NO_PIPE = "pipe transports do not tell their pipe"
+_FROZEN = HANGS + "goes by time.monotonic, in whose place freezegun puts its own"
 _NOT_EAGER = "hands eager_start to factories that lack it, and as it likes to the others; a name comes late"
 _STOP_LATE = "a run makes one more turn after it was told to stop"
 
 DEPARTURES: dict[str, dict[str, str]] = {
     "test_call_soon.py::test_a_handle_knows_its_context": {"uvloop": "handles have no get_context"},
     "test_call_soon.py::test_stop_lets_the_present_turn_finish_but_not_the_next": {"uvloop": _STOP_LATE},
+    "test_closed_behind_the_loop.py::test_what_is_written_does_not_reach_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_a_block_that_ends_closes_the_connections_socket": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_the_transports_end_spares_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_write_eof_shuts_nobody_down": {"uvloop": HANGS + _KEEPS_SOCKETS},
+    "test_closed_behind_the_loop.py::test_reading_that_resumes_does_not_read_from_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_a_duplicate_makes_us_read_nothing_from_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_a_buffered_protocol_gets_no_data_of_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_an_accepted_connection": {"uvloop": HANGS + _KEEPS_SOCKETS},
+    "test_closed_behind_the_loop.py::test_datagrams_do_not_leave_by_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_a_file_is_not_sent_to_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
+    "test_closed_behind_the_loop.py::test_a_pipes_end_spares_who_has_the_number": {
+        "uvloop": HANGS + _KEEPS_SOCKETS
+    },
     "test_connect.py::test_all_errors_gives_a_group": {"uvloop": "has no such option"},
     "test_connect.py::test_happy_eyeballs_finds_the_address_that_answers": {"uvloop": "has no such options"},
     "test_stream_contract.py::test_a_write_after_close_follows_bytes_that_are_not_sent_yet": {
@@ -119,6 +152,9 @@ DEPARTURES: dict[str, dict[str, str]] = {
     },
     "test_out_of_descriptors.py::test_at_the_limit_accepting_pauses_and_goes_on_later": {
         "uvloop": "at the limit libuv accepts and closes the clients that wait"
+    },
+    "test_interrupted_starts.py::test_an_interrupted_opening_leaves_nothing": {
+        "uvloop": HANGS + "a cancelled TLS handshake keeps the run from ending; pipes' files stay open"
     },
     "test_pause_reading.py::test_pausing_in_connection_made": {"uvloop": "reading starts all the same"},
     "test_pipes.py::test_a_failing_protocol_is_reported_and_reading_goes_on": {
@@ -239,6 +275,14 @@ DEPARTURES: dict[str, dict[str, str]] = {
         "asyncio": _HANDSHAKE_UNREAD,
         "uvloop": HANGS + _HANDSHAKE_UNREAD,
     },
+    "test_transport_socket.py::test_shutdown_comes_behind_what_was_written": {
+        "uvloop": LEAVES + _PSEUDO_SOCKET
+    },
+    "test_transport_socket.py::test_the_end_below_tls_comes_behind_what_was_written": {
+        "uvloop": LEAVES + _PSEUDO_SOCKET
+    },
+    "test_transport_socket.py::test_it_is_asyncios_and_looks_alike": {"uvloop": HANGS + _PSEUDO_SOCKET},
+    "test_transport_socket.py::test_a_childs_input_keeps_its_order": {"uvloop": LEAVES + _NO_PIPE},
     "test_unix.py::test_abstract_addresses": {"uvloop": "abstract addresses get lost in the conversion"},
     "test_watchers.py::test_a_descriptor_can_be_watched_again_after_its_transport_is_gone": {
         "uvloop": _REMOVE_IS_MUTE
@@ -291,3 +335,16 @@ DEPARTURES: dict[str, dict[str, str]] = {
         "uvloop": "None is written as nothing"
     },
 }
+
+DEPARTURES.update(
+    (f"test_faked_time.py::{test}[{mode}]", {"asyncio": _FROZEN})
+    for mode in ("stopped", "stepping", "ticking")
+    for test in (
+        "test_a_loop_that_is_made_inside_works_also_afterwards",
+        "test_a_time_that_is_replaced_on_purpose_counts_also_then",
+        "test_debug_mode_measures_real_time",
+        "test_sleeps_and_timeouts_end",
+        "test_the_loops_time_goes_on_as_before",
+        "test_timers_from_before_and_for_afterwards_fire",
+    )
+)

@@ -33,6 +33,14 @@ def csp_is_loaded(warmed_up: None) -> None:
 
 
 @pytest.fixture(autouse=True)
+def no_shared_loop_is_left(nothing_leaks: None) -> Iterator[None]:
+    yield
+    import csploop.csp
+
+    csploop.csp.shutdown_shared_loop()
+
+
+@pytest.fixture(autouse=True)
 def no_wake_thread_is_left() -> Iterator[None]:
     yield
     left = [thread.name for thread in threading.enumerate() if thread.name.startswith("csploop-csp")]

@@ -226,7 +226,8 @@ def test_cancelling_the_future_cancels_the_coroutine() -> None:
         future.result()
 
 
-def test_the_end_of_the_run_ends_what_is_left() -> None:
+@every_mode
+def test_the_end_of_the_run_ends_what_is_left(mode: str) -> None:
     log = []
     futures = []
 
@@ -249,7 +250,7 @@ def test_the_end_of_the_run_ends_what_is_left() -> None:
         y = calling(async_for(two()), node)
         csp.stop_engine(csp.filter(csp.count(y) == csp.const(2), y))
 
-    run(SAME_THREAD, graph)
+    run(mode, graph)
     assert log == ["cancelled"]
     assert futures[0].cancelled()
 

@@ -1,4 +1,4 @@
-"""asyncio_on_thread=True: the loop has a thread of its own."""
+"""asyncio_on_thread=True: coroutines run on the shared loop, which has a thread of its own."""
 
 from __future__ import annotations
 

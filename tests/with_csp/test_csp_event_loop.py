@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import csp
@@ -274,3 +275,19 @@ def test_the_policy_makes_such_loops():
             assert asyncio.run(main()) is CspEventLoop
         finally:
             asyncio.set_event_loop_policy(None)
+
+
+def test_the_policy_makes_none_unasked():
+    policy = csp_event_loop.EventLoopPolicy()
+    with pytest.raises(RuntimeError, match="no current event loop in thread 'MainThread'"):
+        policy.get_event_loop()
+    loop = policy.new_event_loop()
+    assert isinstance(loop, CspEventLoop)
+    policy.set_event_loop(loop)
+    assert policy.get_event_loop() is loop
+    with ThreadPoolExecutor(1) as executor, pytest.raises(RuntimeError, match="in thread 'ThreadPool"):
+        executor.submit(policy.get_event_loop).result()
+    policy.set_event_loop(None)
+    with pytest.raises(RuntimeError, match="no current event loop"):
+        policy.get_event_loop()
+    loop.close()

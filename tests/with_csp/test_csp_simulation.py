@@ -14,7 +14,7 @@ import pytest
 from csp import ts
 from csploop._loop.simulated_timers import round_up
 from support.certificates import client_context, server_context
-from support.graphs import SIMULATED, START, delayed, fed_by, offsets, run_feed, values
+from support.graphs import SIMULATED, START, delayed, offsets, run_feed, values
 from support.protocols import Echo
 
 DAY = 86400
@@ -363,9 +363,14 @@ def test_two_runs_in_one_process_are_equal():
     assert first == second
 
 
-def test_a_background_loop_in_simulation_is_refused():
-    with pytest.raises(ValueError, match="realtime=True"):
-        csploop.csp.run(fed_by(None), asyncio_on_thread=True, **SIMULATED)
+def test_a_background_loop_has_no_effect_in_simulation():
+    async def feed(run, emitter):
+        await asyncio.sleep(3600)
+        emitter.emit(csploop.csp.is_csp_asyncio_mode() and threading.get_ident() == engines)
+
+    engines = threading.get_ident()
+    first, second = (run_feed(feed, asyncio_on_thread=each, **SIMULATED) for each in (False, True))
+    assert first == second == [(START + timedelta(hours=1), True)]
 
 
 def test_starttime_is_required_as_in_csp():

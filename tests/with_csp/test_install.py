@@ -1,6 +1,8 @@
 """install() and uninstall(): the documented names on csp, and csp exactly as it was."""
 
 import importlib
+import importlib.util
+import pkgutil
 import sys
 import types
 from collections.abc import Iterator
@@ -72,6 +74,53 @@ def test_the_modules_can_be_imported() -> None:
     for name in ("csp.event_loop", "csp.impl.async_adapter"):
         with pytest.raises(ImportError):
             importlib.import_module(name)
+
+
+SUBMODULES = {
+    "csp.event_loop.bridge": {"AsyncioBridge", "BidirectionalBridge"},
+    "csp.event_loop.loop": {"CspEventLoop", "CspEventLoopPolicy", "new_event_loop", "run"},
+}
+
+
+@pytest.mark.parametrize("name", SUBMODULES)
+def test_the_event_loop_is_a_package(name: str) -> None:
+    csploop.csp.install()
+    module = importlib.import_module(name)
+    package = importlib.import_module("csp.event_loop")
+    assert getattr(csp.event_loop, name.rpartition(".")[2]) is module
+    assert SUBMODULES[name] <= set(module.__all__)
+    for public in SUBMODULES[name]:
+        assert getattr(module, public) is getattr(package, public)
+    csploop.csp.uninstall()
+    with pytest.raises(ImportError):
+        importlib.import_module(name)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import csp.event_loop.bridge; made = csp.event_loop.bridge.AsyncioBridge",
+        "import csp.event_loop.bridge as bridge; made = bridge.AsyncioBridge",
+        "from csp.event_loop import bridge; made = bridge.AsyncioBridge",
+        "from csp.event_loop.bridge import AsyncioBridge as made",
+        "from csp.event_loop.bridge import *; made = AsyncioBridge",
+        "from csp.event_loop import *; made = AsyncioBridge",
+    ],
+)
+def test_however_it_is_imported(statement: str) -> None:
+    csploop.csp.install()
+    names: dict[str, Any] = {}
+    exec(statement, names)
+    assert names["made"] is csploop.csp.AsyncioBridge
+
+
+def test_what_is_in_the_package_is_found_by_tools() -> None:
+    csploop.csp.install()
+    package = importlib.import_module("csp.event_loop")
+    found = {f"csp.event_loop.{module.name}" for module in pkgutil.iter_modules(package.__path__)}
+    assert found == set(SUBMODULES)
+    for name in found:
+        assert importlib.util.find_spec(name) is not None
 
 
 def test_twice_is_once() -> None:
@@ -211,3 +260,22 @@ def test_a_failing_install_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         csploop.csp.install()
     assert csp.run is csp_run
     assert not hasattr(csp, "async_for")
+
+
+def test_submodules_of_its_own_are_covered_and_given_back() -> None:
+    theirs = {name: types.ModuleType(name) for name in ("csp.event_loop", *SUBMODULES)}
+    sys.modules.update(theirs)
+    try:
+        with pytest.raises(
+            RuntimeError, match=r"csp\.event_loop, csp\.event_loop\.bridge, csp\.event_loop\.loop"
+        ):
+            csploop.csp.install()
+        csploop.csp.install(replace=True)
+        for name in theirs:
+            assert sys.modules[name].__name__ == f"csploop.{name}"
+        csploop.csp.uninstall()
+        for name, module in theirs.items():
+            assert sys.modules[name] is module
+    finally:
+        for name in theirs:
+            del sys.modules[name]

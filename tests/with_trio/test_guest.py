@@ -116,8 +116,9 @@ def test_errors_and_cancellation_cross():
     async def fails():
         raise KeyError("there")
 
-    async def sleeper():
+    async def sleeper(begun):
         try:
+            begun.set()
             await trio.sleep_forever()
         finally:
             seen.append("ended")
@@ -125,14 +126,18 @@ def test_errors_and_cancellation_cross():
     async def main():
         with pytest.raises(KeyError, match="there"):
             await run_guest(fails)
-        future = start_guest(sleeper)
-        await asyncio.sleep(SHORT)
+        begun = asyncio.Event()
+        future = start_guest(sleeper, begun)
+        await begun.wait()
         future.cancel()
         with pytest.raises(asyncio.CancelledError):
             await future
         assert seen == ["ended"]
+        begun.clear()
+        task = asyncio.ensure_future(run_guest(sleeper, begun))
+        await begun.wait()
         with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(run_guest(sleeper), SHORT)
+            await asyncio.wait_for(task, SHORT)
         assert seen == ["ended", "ended"]
 
     csploop.run(main())

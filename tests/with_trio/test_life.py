@@ -483,7 +483,7 @@ def test_the_policys_loop_is_hidden_only_meanwhile():
                 assert asyncio.get_event_loop() is loop
 
         trio.run(main)
-        assert asyncio.get_event_loop_policy().get_event_loop() is mine
+        assert asyncio.get_event_loop() is mine
     finally:
         asyncio.set_event_loop(None)
         mine.close()

@@ -42,7 +42,11 @@ def test_new_loops_have_trio(policy):
     assert isinstance(asyncio.run(calls_trio()), SyncTrioEventLoop)
 
 
-def test_get_event_loop_makes_one(policy):
+def test_get_event_loop_without_one_does_what_pythons_own_policy_does(policy):
+    if sys.version_info >= (3, 14):
+        with pytest.raises(RuntimeError, match="no current event loop"):
+            policy.get_event_loop()
+        policy.set_event_loop(policy.new_event_loop())
     loop = policy.get_event_loop()
     assert isinstance(loop, SyncTrioEventLoop)
     assert policy.get_event_loop() is loop

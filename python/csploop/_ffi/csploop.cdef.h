@@ -184,6 +184,7 @@ enum csploop_stream_flags {
     CSPLOOP_LISTEN_V6ONLY = 4,
     CSPLOOP_ADOPT_KEEP_FD = 8,
     CSPLOOP_ACCEPT_KEEP_FD = 16,
+    CSPLOOP_ADOPT_VOUCHED = 32,
 };
 typedef struct csploop_stream_options {
     uint32_t size;
@@ -236,6 +237,7 @@ enum csploop_udp_flags {
     CSPLOOP_UDP_V6ONLY = 4,
     CSPLOOP_UDP_BROADCAST = 8,
     CSPLOOP_UDP_KEEP_FD = 16,
+    CSPLOOP_UDP_VOUCHED = 32,
 };
 typedef struct csploop_udp_options {
     uint32_t size;

@@ -16,9 +16,9 @@ from csploop._transports.datagram import DatagramTransport
 
 __all__ = ["DatagramsMixin"]
 
-OPTIONS = ffi.new(
-    "csploop_udp_options *", {"size": ffi.sizeof("csploop_udp_options"), "flags": lib.CSPLOOP_UDP_KEEP_FD}
-)
+# `_gather` asks each socket for its number before it takes what is to be sent.
+VOUCHED = lib.CSPLOOP_UDP_KEEP_FD | lib.CSPLOOP_UDP_VOUCHED
+OPTIONS = ffi.new("csploop_udp_options *", {"size": ffi.sizeof("csploop_udp_options"), "flags": VOUCHED})
 
 
 class DatagramsMixin(LoopState):

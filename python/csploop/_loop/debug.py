@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from asyncio import base_events
 from asyncio.log import logger
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any, Callable
 
 from csploop._compat import format_callback, has_begun
 from csploop._ffi.errors import ForkedError
+from csploop._loop.clock import monotonic
 from csploop._loop.handles import Handle
 from csploop._loop.state import LoopState
 from csploop._loop.threadsafe_handle import SafeHandle, queued
@@ -93,7 +93,7 @@ class DebugMixin(LoopState):
             handle = None  # as in turn.py, where a kept traceback must not keep it
             return
         self._current_handle = handle
-        started = time.monotonic()
+        started = monotonic()
         try:
             if queue is not None:
                 del queue[key]
@@ -105,7 +105,7 @@ class DebugMixin(LoopState):
                 raise
             except BaseException as exc:
                 self._callback_failed(handle, exc)
-            took = time.monotonic() - started
+            took = monotonic() - started
             if took >= self.slow_callback_duration:
                 describe: Callable[[Any], str] = getattr(base_events, "_format_handle", str)
                 self._report_slow(describe(handle), took)
@@ -142,9 +142,9 @@ class DebugMixin(LoopState):
                 self._run_handle(timer, self._timers, id)
             return
         owner = self._owners.get(id)
-        started = time.monotonic()
+        started = monotonic()
         self._dispatch(alone)
-        took = time.monotonic() - started
+        took = monotonic() - started
         if took >= self.slow_callback_duration:
             self._report_slow(f"{'read' if kind == READ else 'event'} of {owner!r}", took)
 

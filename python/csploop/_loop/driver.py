@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from asyncio import events
 from typing import TYPE_CHECKING, Callable
 
 from csploop._compat import current_task, swap_current_task
 from csploop._ffi import ffi
 from csploop._ffi.errors import BusyError, check
+from csploop._loop.clock import monotonic
 from csploop._loop.state import LoopState
 from csploop._loop.turn import POLL_EVERY
 
@@ -39,8 +39,6 @@ __all__ = ["DrivenMixin", "Driver"]
 NEVER = 2**63 - 1
 # How often the kernel is asked, in seconds, by a host that watches the descriptor at the same time.
 LAZY_POLL_EVERY = 1e-3
-
-monotonic = time.monotonic
 
 
 class RearmingOps(list):  # type: ignore[type-arg]  # list is not generic at run time before 3.9.2 on PyPy

@@ -12,12 +12,12 @@ it; `n_submissions` is set last; and whoever leaves early keeps what it has pack
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from csploop._compat import BYTES_MOVE
 from csploop._ffi import ffi
 from csploop._ffi.errors import check, error_from_code
+from csploop._loop.clock import monotonic
 from csploop._loop.state import LoopState
 from csploop._loop.words import (
     OP_WRITE,
@@ -43,7 +43,6 @@ COPIED_OUT_BYTES = 2 * OUT_BYTES if BYTES_MOVE else SMALL_OUT_BYTES
 
 from_buffer = ffi.from_buffer
 cast = ffi.cast
-monotonic = time.monotonic
 
 
 class GatherMixin(LoopState):
@@ -83,6 +82,9 @@ class GatherMixin(LoopState):
                     queued = stream._queued
                     if not queued:
                         continue  # aborted meanwhile, or taken before an exception left the gathering
+                    if stream._given._closed and stream._fileno() != stream._sock_fd:
+                        stream._lose_descriptor()  # its number may be a stranger's by now
+                        continue
                     if offset == end or position > most_out:
                         self._pack(offset, parts)
                         offset = position = 0

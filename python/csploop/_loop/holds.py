@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 import weakref
 from collections import deque
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Callable
 
 from csploop._loop.base import Loop
+from csploop._loop.clock import monotonic
 
 if TYPE_CHECKING:
     import socket
@@ -41,7 +41,7 @@ class Hold:
     def enter(self) -> Hold:
         if not self._number:
             self._number = next(self._loop._hold_numbers)
-            self.since = time.monotonic()
+            self.since = monotonic()
             self._loop._holds[self._number] = self
         return self
 

@@ -52,17 +52,16 @@ class ProcessesMixin(LoopState):
         extra: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> ProcessTransport:
-        waiter = self.create_future()
         transport = ProcessTransport(
-            self, protocol, args, shell, stdin, stdout, stderr, bufsize, waiter=waiter, extra=extra, **kwargs
+            self, protocol, args, shell, stdin, stdout, stderr, bufsize, extra=extra, **kwargs
         )
         try:
-            await waiter
+            await transport._connect()
         except (SystemExit, KeyboardInterrupt):
             raise
-        except asyncio.CancelledError:
-            transport.close()
-            await transport._wait()
+        except GeneratorExit:
+            # The task is thrown away, and nothing can be waited for.
+            transport._abandon()
             raise
         except BaseException:
             await transport._give_up()

@@ -10,11 +10,11 @@ Owner: the loop, from the replacement to its end. All of it belongs on the loop'
 from __future__ import annotations
 
 import itertools
-import time
 from contextvars import Context
 from heapq import heappop, heappush
 from typing import Any, Callable
 
+from csploop._loop.clock import monotonic
 from csploop._loop.handles import TimerHandle
 
 __all__ = ["ReplacedTime"]
@@ -108,7 +108,7 @@ class ReplacedTime:
         alarms = []
         if heap and not loop._ready:
             self._alarm = alarm = TimerHandle(0.0, _nothing, (), loop)
-            alarm._deadline = self._to_deadline(time.monotonic() + max(heap[0][0] - now, 0.0))
+            alarm._deadline = self._to_deadline(monotonic() + max(heap[0][0] - now, 0.0))
             alarm._id = 0
             alarms.append(alarm)
         loop._new_timers = alarms

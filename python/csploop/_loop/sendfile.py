@@ -1,7 +1,10 @@
-"""sendfile and sock_sendfile: files to sockets inside the kernel, where it can, else as asyncio does it.
+"""sendfile and sock_sendfile: files to sockets inside the kernel, where it can, else by reading and writing.
 
 A transport's descriptor belongs to the core, so the kernel's sendfile works on a duplicate, which can be
 waited for beside it. While it runs, the transport refuses writes and reads nothing.
+
+Both ways begin at the offset, whatever the file's position is, and leave the position behind what was sent,
+however they end.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from csploop._ffi import lib
 from csploop._loop.sockets import WOULD_BLOCK, SocketsMixin
+from csploop._transports.sendfile import InPlace
 
 if TYPE_CHECKING:
     from csploop._transports.stream import StreamTransport
@@ -24,6 +28,10 @@ WRITE = lib.CSPLOOP_WATCH_WRITE
 
 # How much one call may send, so that a fast reader does not keep the loop from the others.
 MOST_AT_ONCE = 1 << 20
+# How much is read at once where the kernel cannot send it: for a socket, which takes it all, and for a
+# transport, which may have to encrypt it.
+SOCKET_PIECE = 256 * 1024
+TRANSPORT_PIECE = 16 * 1024
 
 
 def _descriptor(file: Any) -> int:
@@ -38,25 +46,48 @@ def _descriptor(file: Any) -> int:
     return fd
 
 
+def _go_to(file: Any, offset: int) -> None:
+    """Before it is read: what cannot be moved is at its beginning."""
+    if offset or (hasattr(file, "seek") and getattr(file, "seekable", _yes)()):
+        file.seek(offset)
+
+
+def _yes() -> bool:
+    return True
+
+
+def _leave_at(file: Any, position: int) -> None:
+    """By the file object, which may hold what it has read ahead. It may also be closed meanwhile."""
+    seek = getattr(file, "seek", None)
+    with contextlib.suppress(OSError, ValueError):
+        if seek is not None:
+            seek(position)
+        else:
+            os.lseek(file.fileno(), position, os.SEEK_SET)
+
+
 class SendfileMixin(SocketsMixin):
     async def _sock_sendfile_native(
         self, sock: socket.socket, file: Any, offset: int, count: int | None
     ) -> int:
         """asyncio's sock_sendfile calls this first."""
-        in_fd = _descriptor(file)
-        left = count or os.fstat(in_fd).st_size
-        out_fd = sock.fileno()
+        _descriptor(file)
+        flush = getattr(file, "flush", None)
+        if flush is not None:
+            flush()  # of a file that is written to as well: the kernel sends what it has
         total = 0
 
         def attempt() -> int:
-            # Counted here, because a cancellation may come between the attempt and its result.
+            # Counted here, because a cancellation may come between the attempt and its result. The numbers
+            # are asked for each time: once a file or a socket is closed, its number may be a stranger's.
             nonlocal total
-            sent = os.sendfile(out_fd, in_fd, offset + total, min(left - total, MOST_AT_ONCE))
+            most = MOST_AT_ONCE if count is None else min(count - total, MOST_AT_ONCE)
+            sent = os.sendfile(sock.fileno(), file.fileno(), offset + total, most)
             total += sent
             return sent
 
         try:
-            while total < left:
+            while count is None or total < count:
                 try:
                     sent = attempt()
                 except WOULD_BLOCK:
@@ -64,15 +95,33 @@ class SendfileMixin(SocketsMixin):
                 else:
                     await asyncio.sleep(0)
                 if not sent:
-                    break  # the file ended early
+                    break  # the file's end
         except OSError as exc:
             if total:
                 raise
             # Not a file that can be mapped, or not a connection: plain sending will do, or say what is wrong.
             raise asyncio.SendfileNotAvailableError("os.sendfile call failed") from exc
         finally:
-            if total:
-                os.lseek(in_fd, offset + total, os.SEEK_SET)
+            _leave_at(file, offset + total)
+        return total
+
+    async def _sock_sendfile_fallback(
+        self, sock: socket.socket, file: Any, offset: int, count: int | None
+    ) -> int:
+        """asyncio's sock_sendfile calls this next."""
+        _go_to(file, offset)
+        piece = bytearray(SOCKET_PIECE if count is None else min(count, SOCKET_PIECE))
+        total = 0
+        try:
+            while count is None or total < count:
+                view = memoryview(piece)[: None if count is None else count - total]
+                size = await self.run_in_executor(None, file.readinto, view)
+                if not size:
+                    break
+                await self.sock_sendall(sock, view[:size])
+                total += size
+        finally:
+            _leave_at(file, offset + total)
         return total
 
     async def _sendfile_native(
@@ -103,6 +152,28 @@ class SendfileMixin(SocketsMixin):
             transp._reset_empty_waiter()
             if was_reading:
                 transp.resume_reading()
+
+    async def _sendfile_fallback(self, transport: Any, file: Any, offset: int, count: int | None) -> int:
+        """asyncio's sendfile calls this for TLS, and for files that the kernel cannot send."""
+        between = InPlace(transport)
+        total = 0
+        try:
+            await between.drain()
+            _go_to(file, offset)
+            piece = bytearray(TRANSPORT_PIECE if count is None else min(count, TRANSPORT_PIECE))
+            while count is None or total < count:
+                view = memoryview(piece)[: None if count is None else count - total]
+                size = await self.run_in_executor(None, file.readinto, view)
+                if not size:
+                    break
+                between.check()  # what a closing transport would drop does not count
+                transport.write(view[:size])
+                total += size
+                await between.drain()
+        finally:
+            between.restore()
+            _leave_at(file, offset + total)
+        return total
 
 
 def _shut_down(sock: socket.socket) -> None:

@@ -9,6 +9,7 @@ listener, and it is resumed a second later.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from asyncio import constants, trsock
@@ -32,6 +33,8 @@ __all__ = ["Listener", "ServingMixin"]
 NODELAY = lib.CSPLOOP_STREAM_NODELAY
 KEEP_FD = lib.CSPLOOP_ADOPT_KEEP_FD
 ACCEPT_KEEP_FD = lib.CSPLOOP_ACCEPT_KEEP_FD
+# `_gather` asks each socket for its number before it takes what is to be sent.
+VOUCHED = lib.CSPLOOP_ADOPT_VOUCHED
 
 
 def stream_options(flags: int, backlog: int = 0) -> Any:
@@ -43,8 +46,8 @@ def stream_options(flags: int, backlog: int = 0) -> Any:
 
 
 # Of adopted connections; only read by the core.
-UNIX_OPTIONS = stream_options(KEEP_FD)
-TCP_OPTIONS = stream_options(KEEP_FD | NODELAY)
+UNIX_OPTIONS = stream_options(KEEP_FD | VOUCHED)
+TCP_OPTIONS = stream_options(KEEP_FD | VOUCHED | NODELAY)
 
 
 class Listener:
@@ -139,6 +142,7 @@ class Listener:
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
+            del waiter  # the exception's traceback leads to this frame
             transport.close()
             self.report_in_debug(exc, protocol=protocol, transport=transport)
 
@@ -164,6 +168,10 @@ class Listener:
 
     def pause(self, exc: Exception) -> None:
         if not self.open:
+            return
+        if isinstance(exc, OSError) and exc.errno == errno.EBADF:
+            message = "a listening socket was closed behind its server's back; it accepts no more"
+            self.loop.call_exception_handler({"message": message, "exception": exc})
             return
         self.loop.call_exception_handler(
             {
@@ -205,10 +213,11 @@ class ServingMixin(LoopState):
         check(self._lib.csploop_listener_adopt(self._core, out, listener.fd, options, ffi.NULL, ffi.NULL))
         listener.id = out[0]
         self._owners[listener.id] = listener
-        self._listeners[listener.fd] = listener
+        self._listeners[sock] = listener
 
     def _stop_serving(self, sock: socket.socket) -> None:
-        listener = self._listeners.pop(sock.fileno(), None)
+        # By who it is: a socket that was closed before does not know its number any more.
+        listener = self._listeners.pop(sock, None)
         if listener is not None:
             listener.open = False
             # Now, not with the next turn: the descriptor is closed below.

@@ -12,7 +12,6 @@ Owner: the loop's thread.
 
 from __future__ import annotations
 
-import time
 from asyncio import futures
 from collections import deque
 from heapq import heappop
@@ -21,6 +20,7 @@ from typing import Any, Callable
 
 from csploop._compat import has_begun
 from csploop._ffi.errors import check
+from csploop._loop.clock import monotonic
 from csploop._loop.handles import EmptyTimerHandle
 from csploop._loop.holds import HoldsMixin
 from csploop._loop.serial import SerialMixin
@@ -155,7 +155,7 @@ class SimulatedLoop(SerialMixin, SimulatedTimersMixin, HoldsMixin):
                     break
                 if idle_turns != turns:
                     idle_turns = turns
-                    idle_since = time.monotonic()
+                    idle_since = monotonic()
                 self._wait_for(names, since or idle_since)
                 continue
             turns += 1
@@ -239,7 +239,7 @@ class SimulatedLoop(SerialMixin, SimulatedTimersMixin, HoldsMixin):
             check(self._lib.csploop_clock_set(self._core, self._now_us * 1000))
         count: int = self._lib.csploop_turn(self._core, self._batch, timeout_ns)
         check(count)
-        self._sent_at = time.monotonic()
+        self._sent_at = monotonic()
         if count:
             self._unfinished = self._take(count)
             self._batch.n_records = 0
@@ -247,7 +247,7 @@ class SimulatedLoop(SerialMixin, SimulatedTimersMixin, HoldsMixin):
 
     def _wait_for(self, names: list[str], since: float) -> None:
         self.check_interrupt()
-        left = self._io_timeout - (time.monotonic() - since)
+        left = self._io_timeout - (monotonic() - since)
         if left <= 0:
             raise TimeoutError(
                 f"simulated time has been held for more than {self._io_timeout} s by {', '.join(names)}"
@@ -260,7 +260,7 @@ class SimulatedLoop(SerialMixin, SimulatedTimersMixin, HoldsMixin):
         self._deliver_job()
         names, since = self._held_by()
         if names:
-            if since and time.monotonic() - since > self._io_timeout:
+            if since and monotonic() - since > self._io_timeout:
                 self._wait_for(names, since)
         elif self._turns_here >= TURNS_AT_ONE_TIME:
             self._turns_here = 0

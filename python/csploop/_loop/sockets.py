@@ -68,8 +68,15 @@ class SocketWatch:
         self._drop_done()
         events = (READ if self.readers else 0) | (WRITE if self.writers else 0)
         code = loop._lib.csploop_watch_modify(loop._core, self.id, events | EDGE)
-        if code not in GONE:
+        if code in GONE:
+            self.give_up()
+        else:
             check(code)
+
+    def give_up(self) -> None:
+        """The socket was closed, so nothing will come of waiting. The attempts say what it says: EBADF."""
+        self.attempt(self.readers)
+        self.attempt(self.writers)
 
     def _drop_done(self) -> None:
         for waiting in (self.readers, self.writers):
@@ -273,6 +280,9 @@ class SocketsMixin(LoopState):
             check(code)
         self._socket_watches.pop(fd, None)
         self._owners.pop(watch.id, None)
+        sock = watch.sock()
+        if sock is not None and sock.fileno() != fd:
+            watch.give_up()
 
     def _share_socket(self, fd: int) -> None:
         """A watcher took the descriptor over from sock_*: what waited there goes on waiting beside it."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from csploop._ffi import ffi
 from csploop._ffi.errors import check
+from csploop._loop.clock import monotonic
 from csploop._loop.crossings import library
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class LoopState(asyncio.BaseEventLoop):
         # Offset, position and parts, from what packs a part of a batch to `_gather`: not its result, which an
         # exception that comes after the call would lose.
         self._packed: Any = None
-        # When the kernel was last asked or something was last sent (time.monotonic).
+        # When the kernel was last asked or something was last sent (monotonic).
         self._sent_at = 0.0
         self._out_memory: Any = None
         self._small_out: Any = None
@@ -202,7 +202,7 @@ class LoopState(asyncio.BaseEventLoop):
         self._new_timers: list[TimerHandle] = []
         self._dead_timers: list[int] = []
         self._spare_ids: list[int] = []
-        self._time: Callable[[], float] = time.monotonic
+        self._time: Callable[[], float] = monotonic
         # The timers, while that is another.
         self._replaced_time: ReplacedTime | None = None
         self._id_block = 8
@@ -212,7 +212,7 @@ class LoopState(asyncio.BaseEventLoop):
         # A finalizer or signal handler may come while its thread is inside.
         self._watching: Any = threading.RLock()
         self._socket_watches: dict[int, SocketWatch] = {}
-        self._listeners: dict[int, Listener] = {}
+        self._listeners: dict[socket.socket, Listener] = {}
         self._unix_paths: dict[socket.socket, tuple[str, int]] = {}
         self._signal_gate: Any = None
 

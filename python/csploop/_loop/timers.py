@@ -6,13 +6,13 @@ nothing. Times are time.monotonic() seconds outside and ns inside, always rounde
 
 from __future__ import annotations
 
-import time
 from contextvars import Context, copy_context
 from operator import attrgetter
 from typing import Any, Callable
 
 from csploop._ffi import ffi
 from csploop._ffi.errors import check
+from csploop._loop.clock import monotonic, wall_clock_ns
 from csploop._loop.handles import EmptyTimerHandle, TimerHandle
 from csploop._loop.replaced_time import ReplacedTime
 from csploop._loop.state import LoopState
@@ -22,8 +22,6 @@ __all__ = ["TimersMixin"]
 
 NEVER = 2**63 - 1
 LARGEST_ID_BLOCK = 4096
-
-monotonic = time.monotonic
 
 
 def to_deadline(when: float) -> int:
@@ -125,7 +123,7 @@ class TimersMixin(LoopState):
         The loop's thread. OSError where the system has no descriptor for its alarm.
         """
         wall_ns = max(min(wall_ns, NEVER), -NEVER)
-        when = self.time() + (wall_ns - time.time_ns()) / 1e9
+        when = self.time() + (wall_ns - wall_clock_ns()) / 1e9
         if self._slow:
             handle = self._call_at_checked(when, callback, args, context)
         else:

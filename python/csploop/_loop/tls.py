@@ -59,12 +59,14 @@ class StartTLS(LoopState):
         # Nothing may reach the new protocol before connection_made does.
         transport.pause_reading()
         _take_over(protocol, tls)
+        tls._take_pause_over(transport, protocol)
         transport.set_protocol(tls)
         made = self.call_soon(tls.connection_made, transport)
         resumed = self.call_soon(transport.resume_reading)
         try:
             await waiter
         except BaseException:
+            del waiter  # the exception's traceback leads to this frame
             transport.close()
             made.cancel()
             resumed.cancel()

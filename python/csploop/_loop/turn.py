@@ -13,7 +13,6 @@ of Python has about 1.5 us a message).
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterator
 from contextvars import Context, copy_context
@@ -24,6 +23,7 @@ from typing import Any, Callable
 from csploop._compat import STRUCT_IS_SLOW, has_begun
 from csploop._ffi import ffi
 from csploop._ffi.errors import check
+from csploop._loop.clock import monotonic
 from csploop._loop.handles import EmptyHandle
 from csploop._loop.records import load_items, record_fields, unpack_items
 from csploop._loop.state import LoopState
@@ -31,7 +31,6 @@ from csploop._loop.words import READ, RECV, REJECTED, TIMER, WRITTEN
 
 __all__ = ["TurnMixin"]
 
-monotonic = time.monotonic
 # By `map`, not by a call of ours, after which a signal's exception could lose what was taken.
 take_first = deque.popleft
 

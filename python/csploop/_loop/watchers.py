@@ -96,7 +96,7 @@ class WatchersMixin(LoopState):
 
     def _ensure_fd_no_transport(self, fd: Any) -> None:
         transport = self._streams.get(_number(fd))
-        if transport is not None and not transport.is_closing():
+        if transport is not None and not transport.is_closing() and transport._has_descriptor():
             raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
 
     def _watched(self, fd: Any) -> int:

@@ -14,12 +14,12 @@ import asyncio
 import errno
 import socket
 import warnings
-from asyncio import constants, transports, trsock
+from asyncio import constants, transports
 from asyncio.log import logger
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Callable
 
-from csploop._compat import DATAGRAM_HEADER_BYTES, EMPTY_DATAGRAMS_ARE_SENT
+from csploop._compat import ALWAYS_LOOK, DATAGRAM_HEADER_BYTES, EMPTY_DATAGRAMS_ARE_SENT, closed_flag
 from csploop._ffi import ffi, lib
 from csploop._ffi.errors import error_from_code
 from csploop._loop.words import (
@@ -34,7 +34,8 @@ from csploop._loop.words import (
     SLOW_GATHERING,
 )
 from csploop._transports.addresses import Addresses
-from csploop._transports.common import Abortable, wake_waiter
+from csploop._transports.common import AT_ONCE, Abortable, bad_descriptor, nowhere, wake_waiter
+from csploop._transports.transport_socket import TransportSocket
 
 if TYPE_CHECKING:
     from csploop._loop.state import LoopState
@@ -81,13 +82,15 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         self._id = 0
         self._room = 0
         super().__init__(extra, loop)
-        self._extra["socket"] = trsock.TransportSocket(sock)
+        self._extra["socket"] = TransportSocket(sock, self)
         for key, ask in (("sockname", sock.getsockname), ("peername", sock.getpeername)):
             if key == "sockname" or key not in self._extra:
                 try:
                     self._extra[key] = ask()
                 except OSError:
                     self._extra[key] = None
+        self._fileno = sock.fileno
+        self._given = closed_flag(sock)
         self._sock_fd = sock.fileno()
         self._address = address
         self._addresses = Addresses(sock)
@@ -124,6 +127,14 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         if self._sock is not None:
             _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
             self._sock.close()
+
+    def _sends(self) -> bool:
+        return self._sock is not None
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "socket":
+            self._hand_over()  # whoever uses it must find sent what was written before
+        return super().get_extra_info(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
@@ -243,6 +254,28 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
             self._choose_room()
         self._queued_bytes = left
 
+    def _lose_descriptor(self) -> None:
+        """The socket was closed behind our back: who has its number now does not send for us.
+
+        The loop's gathering calls this, so no user code runs in here. As in asyncio, each datagram is an
+        error and the transport stays.
+        """
+        lost = len(self._out)
+        self._out.clear()
+        self._queued = self._queued_bytes = 0
+        for _ in range(lost):
+            self._loop.call_soon(self._tell_lost)
+        if self._protocol_paused:
+            self._loop.call_soon(self._look_again)
+
+    def _tell_lost(self) -> None:
+        if self._sock is not None and not self._conn_lost:
+            self._tell(self._protocol.error_received, bad_descriptor())
+
+    def _look_again(self) -> None:
+        if not self._closing:
+            self._on_backlog(self._unsent())
+
     def _over_room(self) -> None:
         """More waits than the high-water mark allows: send now, then see whether the protocol must pause."""
         if self._queued:
@@ -274,7 +307,12 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
 
     def _choose_room(self) -> None:
         """From how many queued bytes on a send looks at the high-water mark."""
-        self._room = PAUSED_ROOM if self._protocol_paused else max(self._high_water - self._unsent_bytes, 0)
+        if self._at_once:
+            self._room = AT_ONCE
+        else:
+            self._room = (
+                PAUSED_ROOM if self._protocol_paused else max(self._high_water - self._unsent_bytes, 0)
+            )
 
     def get_write_buffer_size(self) -> int:
         if self._unsent_bytes and not self._closing:
@@ -321,9 +359,12 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         self._queued = self._queued_bytes = self._unsent_bytes = 0
         self._out.clear()
         sock, self._sock = self._sock, None
+        self._fileno = nowhere
+        self._given = ALWAYS_LOOK
         self._conn_lost = max(self._conn_lost, 1)
         try:
             self._protocol.connection_lost(exc)
         finally:
             sock.close()
             self._protocol = None
+            self._leave_context()

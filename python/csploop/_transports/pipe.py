@@ -109,8 +109,9 @@ class ReadPipeTransport(PipeEnd, transports.ReadTransport):
             # A protocol without the method fails when there is data, not before.
             self._deliver = getattr(self._protocol, "data_received", self._no_data_received)
 
-    def _drop(self, data: bytes) -> None:
-        """What comes after close() is nobody's."""
+    @staticmethod
+    def _drop(data: bytes) -> None:
+        """What comes after close() is nobody's. Not a method: an ended transport shall not hold itself."""
 
     def _no_data_received(self, data: bytes) -> None:
         self._protocol.data_received(data)

@@ -88,6 +88,13 @@ class PipeEnd(Common):
             _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
             self._pipe.close()
 
+    def _has_descriptor(self) -> bool:
+        try:
+            number: int = self._pipe.fileno()
+        except ValueError:  # it is closed
+            return False
+        return number == self._sock_fd
+
     def _lose(self, exc: BaseException | None) -> None:
         """Calls connection_lost in the next turn, when the core has let go of the descriptor."""
         if self._loop.is_closed():
@@ -109,3 +116,4 @@ class PipeEnd(Common):
         finally:
             pipe.close()
             self._protocol = None
+            self._leave_context()

@@ -8,12 +8,15 @@ whoever uses the Popen itself are not disturbed.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import subprocess
 import threading
 from asyncio import base_subprocess
 from asyncio.log import logger
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
 from csploop._ffi import ffi, lib
@@ -21,8 +24,6 @@ from csploop._ffi.errors import check
 from csploop._loop.handles import Handle
 
 if TYPE_CHECKING:
-    import asyncio
-
     from csploop._loop.state import LoopState
 
 __all__ = ["ExitWatch", "ProcessTransport"]
@@ -40,8 +41,11 @@ class ProcessTransport(base_subprocess.BaseSubprocessTransport):
         _proc: Any
         _pipes: dict[int, Any]
         _returncode: int | None
+        _protocol: Any
+        _exit_waiters: Any
+        _pending_calls: Any
 
-    _given_up: asyncio.Future[None] | None = None
+    _look_for_end: Callable[[], Any] | None = None
 
     def _start(
         self, args: Any, shell: bool, stdin: Any, stdout: Any, stderr: Any, bufsize: int, **kwargs: Any
@@ -61,32 +65,112 @@ class ProcessTransport(base_subprocess.BaseSubprocessTransport):
         )
         if pidfd_open is not None:
             try:
-                ExitWatch(loop, pidfd_open(popen.pid), popen, self._on_exit)
+                ExitWatch(loop, pidfd_open(popen.pid), popen, self._process_exited)
                 return
             except OSError as exc:
                 logger.debug("no pidfd for child %d, a thread will wait: %r", popen.pid, exc)
         threading.Thread(
             target=_wait_in_thread,
-            args=(loop, popen, self._on_exit),
+            args=(loop, popen, self._process_exited),
             name=f"csploop-wait-{popen.pid}",
             daemon=True,
         ).start()
 
-    def _on_exit(self, status: int) -> None:
-        self._process_exited(status)
-        if self._given_up is not None and not self._given_up.done():
-            self._given_up.set_result(None)
+    async def _connect_pipes(self, waiter: Any) -> None:
+        """asyncio's constructor makes a task of this, which nobody could cancel together with its caller."""
+
+    async def _connect(self) -> None:
+        """Connects the pipes and tells the protocol. Whoever cancels it calls _give_up()."""
+        loop, popen = self._loop, self._proc
+        if popen.stdin is not None:
+            _, self._pipes[0] = await loop.connect_write_pipe(
+                lambda: base_subprocess.WriteSubprocessPipeProto(self, 0), popen.stdin
+            )
+        if popen.stdout is not None:
+            _, self._pipes[1] = await loop.connect_read_pipe(
+                lambda: base_subprocess.ReadSubprocessPipeProto(self, 1), popen.stdout
+            )
+        if popen.stderr is not None:
+            _, self._pipes[2] = await loop.connect_read_pipe(
+                lambda: base_subprocess.ReadSubprocessPipeProto(self, 2), popen.stderr
+            )
+        loop.call_soon(self._protocol.connection_made, self)
+        calls, self._pending_calls = self._pending_calls, None
+        for callback, data in calls:
+            loop.call_soon(callback, *data)
+        await asyncio.sleep(0)  # until those have been called
+
+    def _abandon(self) -> bool:
+        """Kills the child and lets go of its pipes; False for a child that may not be killed."""
+        loop, popen = self._loop, self._proc
+        ends = True
+        if self._returncode is None and popen.poll() is None:
+            try:
+                popen.kill()
+            except ProcessLookupError:
+                pass
+            except PermissionError:
+                ends = False
+        with contextlib.suppress(PermissionError):  # as above, before Python 3.13
+            self.close()
+        for number, file in enumerate((popen.stdin, popen.stdout, popen.stderr)):
+            if file is None or file.closed or self._pipes[number] is not None:
+                continue
+            if loop.is_closed() or file.fileno() not in loop._streams:
+                file.close()
+            # Else its transport has been made, and was closed when its connecting was cancelled.
+        return ends
 
     async def _give_up(self) -> None:
-        """Ends a child whose pipes could not all be connected. asyncio's _wait would wait for those, too."""
-        self.close()
-        popen = self._proc
-        for number, file in enumerate((popen.stdin, popen.stdout, popen.stderr)):
-            if file is not None and self._pipes[number] is None:
-                file.close()
-        if self._returncode is None:
-            self._given_up = self._loop.create_future()
-            await self._given_up
+        """Ends a child of which not everything could be connected, and waits until nothing is left of it.
+
+        asyncio's _wait would also wait for the pipes that have no transport.
+        """
+        loop, popen = self._loop, self._proc
+        files = [file for file in (popen.stdin, popen.stdout, popen.stderr) if file is not None]
+        if not self._abandon():
+            return
+        ended = loop.create_future()
+
+        def look() -> None:
+            told = self._pending_calls is not None or self._protocol is None
+            closed = self._returncode is not None and all(file.closed for file in files)
+            if told and closed and not ended.done():
+                ended.set_result(None)
+
+        # In the next turn: a pipe's file is closed after its protocol has been told.
+        self._look_for_end = partial(loop.call_soon, look)
+        self._look_for_end()
+        cancelled = False
+        while not ended.done():
+            try:
+                await asyncio.wait((ended,))
+            except asyncio.CancelledError:  # once more; what was killed ends soon
+                cancelled = True
+        self._look_for_end = None
+        if cancelled:
+            raise asyncio.CancelledError
+
+    def _process_exited(self, returncode: int) -> None:
+        super()._process_exited(returncode)
+        # asyncio 3.11 to 3.13 lets wait() wait for the pipes, too, which the child's own children may keep.
+        for waiter in self._exit_waiters or ():
+            if not waiter.done():
+                waiter.set_result(returncode)
+
+    def _try_finish(self) -> None:
+        super()._try_finish()
+        if self._look_for_end is not None:
+            self._look_for_end()
+
+    def _call_connection_lost(self, exc: BaseException | None) -> None:
+        if self._exit_waiters:
+            self._exit_waiters.clear()  # they are done
+        try:
+            super()._call_connection_lost(exc)
+        finally:
+            if self._look_for_end is not None:
+                self._look_for_end()
 
 
 class ExitWatch:
@@ -100,7 +184,7 @@ class ExitWatch:
         self.loop = loop
         self.fd = fd
         self.popen = popen
-        self.report = report
+        self.report: Callable[[int], None] | None = report
         self.told = False
         out = ffi.new("csploop_id *")
         try:
@@ -109,7 +193,7 @@ class ExitWatch:
             os.close(fd)
             raise
         self.id: int = out[0]
-        self.handle = Handle(self._exited, (), loop, copy_context())
+        self.handle: Handle | None = Handle(self._exited, (), loop, copy_context())
         loop._owners[self.id] = self
 
     def _on_record(self, kind: int, result: int, offset: int) -> None:
@@ -123,11 +207,15 @@ class ExitWatch:
             if not self.told:
                 loop._ready.append(self.handle)
             raise
+        finally:
+            self.handle = None  # which holds what holds it
         check(code)
 
     def _exited(self) -> None:
         self.told = True
-        self.report(_take_status(self.popen))
+        report, self.report = self.report, None
+        assert report is not None
+        report(_take_status(self.popen))
 
     def release(self) -> None:
         """Closes the descriptor; for a loop that closes before the child exits."""

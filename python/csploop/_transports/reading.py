@@ -34,8 +34,9 @@ class Reading(BufferedReading):
             except AttributeError:
                 self._deliver = self._no_data_received
 
-    def _drop(self, data: bytes) -> None:
-        """What comes after close() is nobody's."""
+    @staticmethod
+    def _drop(data: bytes) -> None:
+        """What comes after close() is nobody's. Not a method: an ended transport shall not hold itself."""
 
     def _no_data_received(self, data: bytes) -> None:
         self._protocol.data_received(data)

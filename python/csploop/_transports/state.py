@@ -34,6 +34,8 @@ class StreamState(Abortable, transports._FlowControlMixin):
         "_ended",
         "_eof",
         "_eof_came",
+        "_fileno",
+        "_given",
         "_held",
         "_id",
         "_out",

@@ -22,11 +22,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import warnings
-from asyncio import constants, trsock
+from asyncio import constants
+from asyncio.log import logger
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Callable
 
-from csploop._compat import attach_client, detach_client
+from csploop._compat import ALWAYS_LOOK, attach_client, closed_flag, detach_client
 from csploop._ffi import lib
 from csploop._ffi.errors import error_from_code
 from csploop._loop.words import (
@@ -41,9 +42,10 @@ from csploop._loop.words import (
     READABLE,
     REJECTED,
 )
-from csploop._transports.common import wake_waiter
+from csploop._transports.common import bad_descriptor, nowhere, wake_waiter
 from csploop._transports.reading import Reading
-from csploop._transports.writing import Writing
+from csploop._transports.transport_socket import TransportSocket
+from csploop._transports.writing import WRITE_ERROR, Writing
 
 if TYPE_CHECKING:
     from csploop._loop.state import LoopState
@@ -85,7 +87,7 @@ class StreamTransport(Reading, Writing):
         self._server = None
         self._room = 0
         super().__init__(extra, loop)
-        self._extra["socket"] = trsock.TransportSocket(sock)
+        self._extra["socket"] = TransportSocket(sock, self)
         try:
             self._extra["sockname"] = sock.getsockname()
         except OSError:
@@ -95,6 +97,8 @@ class StreamTransport(Reading, Writing):
                 self._extra["peername"] = sock.getpeername()
             except OSError:
                 self._extra["peername"] = None
+        self._fileno = sock.fileno
+        self._given = closed_flag(sock)
         self._sock_fd = sock.fileno()
         self._context = copy_context() if context is None else context
         self._run = self._context.run
@@ -186,6 +190,8 @@ class StreamTransport(Reading, Writing):
         self._queued = self._backlog = 0
         self._out.clear()
         sock, self._sock = self._sock, None
+        self._fileno = nowhere
+        self._given = ALWAYS_LOOK
         server, self._server = self._server, None
         waiter, self._empty_waiter = self._empty_waiter, None
         try:
@@ -196,17 +202,18 @@ class StreamTransport(Reading, Writing):
                 self._abort_sendfile()
             sock.close()
             self._protocol = None
+            self._leave_context()
             if waiter is not None and not waiter.done():
                 waiter.set_exception(ConnectionError("Connection is closed by peer"))
             if server is not None:
                 detach_client(server, self)
 
+    def _sends(self) -> bool:
+        return self._sock is not None
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        if name == "socket" and self._sock is not None and not self._ended:
-            # Whoever uses it must find there what was written before.
-            self._settle()
-            if self._queued:
-                self._loop._flush()
+        if name == "socket":
+            self._hand_over()  # whoever uses it must find there what was written before
         return super().get_extra_info(name, default)
 
     def close(self) -> None:
@@ -220,6 +227,9 @@ class StreamTransport(Reading, Writing):
         if self._queued > AT_ONCE_BYTES:
             self._loop._flush()
         unsent = self._unsent() if self._backlog or not self._queued else 0
+        if (unsent or self._queued) and not self._has_descriptor():
+            self._lose_descriptor()  # nobody would tell when that could be sent
+            return
         if not unsent and not self._protocol_paused:
             self._finish_close()
         elif self._read_started and not self._paused and not self._eof_came:
@@ -233,6 +243,21 @@ class StreamTransport(Reading, Writing):
         self._end(CLOSE_DRAIN)
         if drained:
             self._lose(None)  # else the CLOSED record tells when all is sent
+
+    def _lose_descriptor(self) -> None:
+        """The socket was closed behind our back: who has its number now does not get what is to be sent.
+
+        The loop's gathering calls this, too, so no user code runs in here.
+        """
+        self._out.clear()
+        self._queued = self._backlog = 0
+        if self._sock is None or self._conn_lost:
+            return
+        exc = bad_descriptor()
+        if self._loop._debug:
+            logger.debug("%r: %s", self, WRITE_ERROR, exc_info=exc)
+        self._end(CLOSE_ABORT)
+        self._lose(exc)
 
     def _end(self, flags: int) -> None:
         self._closing = self._ended = self._refuses = True

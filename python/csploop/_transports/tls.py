@@ -60,6 +60,7 @@ class TLSProtocol(TLSReading, TLSWriting):
         self._state = HANDSHAKE
         self._transport = None
         self._stream = None
+        self._context = None
         self._waiter = waiter
         self._timer = None
         self._told_of_connection = upgrade
@@ -133,14 +134,25 @@ class TLSProtocol(TLSReading, TLSWriting):
             self._protocol.connection_made(self._app_transport)
         waited_for = self._waiter is not None
         self._wake_waiter(None)
-        if waited_for and self._incoming.pending:
-            # Who waits shall have the transport before its protocol gets data: after start_tls no
-            # connection_made brings it.
-            self._loop.call_soon(self._resumed)
+        if waited_for and (self._incoming.pending or self._app_paused):
+            # Who waits shall have the transport before its protocol gets data or is told to write: after
+            # start_tls no connection_made brings it.
+            self._loop.call_soon(self._take_up, context=self._context)
         elif self._state == OPEN:
             self._read()
         if self._state == OPEN and self._write_backlog:
             self._seal()
+
+    def _take_up(self) -> None:
+        """After start_tls, where the transport below has left off."""
+        if self._state == OPEN and not self._below_paused:
+            self._control()
+        self._resumed()
+
+    def _take_pause_over(self, transport: Any, protocol: Any) -> None:
+        """start_tls may come while writing is paused: who was told so waits to be told otherwise by us."""
+        if transport.get_protocol() is protocol:
+            self._app_paused = bool(getattr(transport, "_protocol_paused", False))
 
     def _handshake_failed(self, exc: BaseException) -> None:
         self._stop_timer()
@@ -231,11 +243,11 @@ class TLSProtocol(TLSReading, TLSWriting):
         if self._app_transport is not None:
             self._app_transport._closed = True
         if self._told_of_connection and not shaking_hands:
-            self._loop.call_soon(self._protocol.connection_lost, exc)
+            self._loop.call_soon(self._protocol.connection_lost, exc, context=self._context)
         if exc is None and self._waiter is not None:
             exc = ConnectionAbortedError("the connection was closed during the SSL handshake")
         self._wake_waiter(exc)
-        self._transport = self._stream = None
+        self._transport = self._stream = self._context = None
         self._app_transport = None
         self._set_app_protocol(None)
 
@@ -276,7 +288,9 @@ class TLSProtocol(TLSReading, TLSWriting):
             return
         self._stop_timer()
         self._send_outgoing()
-        self._call_eof_received()
+        if not self._told_of_eof:
+            # Not now: this may be the user's close(), in another context than the connection's.
+            self._loop.call_soon(self._call_eof_received, context=self._context)
         if self._transport is not None:
             self._transport.close()
 

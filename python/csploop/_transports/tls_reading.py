@@ -53,7 +53,7 @@ class TLSReading(TLSState):
     def _resume_reading(self) -> None:
         if self._paused:
             self._paused = False
-            self._loop.call_soon(self._resumed)
+            self._loop.call_soon(self._resumed, context=self._context)
 
     def _resumed(self) -> None:
         if self._state != OPEN or self._paused:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections import deque
+    from contextvars import Context
 
     from csploop._transports.stream import StreamTransport
     from csploop._transports.tls_transport import SSLTransport
@@ -33,6 +34,7 @@ class TLSState(asyncio.Protocol):
         "_write_buffer_size",
         "_below_paused",
         "_buffered",
+        "_context",
         "_discarded",
         "_eof_came",
         "_extra",
@@ -67,6 +69,7 @@ class TLSState(asyncio.Protocol):
         _loop: Any
         _state: int
         _protocol: Any  # the one above
+        _context: Context | None  # the connection's, in which that one is called
         _app_transport: SSLTransport | None
         _transport: Any  # the one below
         _stream: StreamTransport | None  # the same, if it is one of ours whose queue we know

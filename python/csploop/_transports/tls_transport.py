@@ -61,6 +61,11 @@ class SSLTransport(_Base):  # type: ignore[misc]
         self._closed = True
         self._ssl_protocol._abort(exc)
 
+    @property
+    def _context(self) -> Any:
+        # For TLS inside this: the connection's context is that of the socket.
+        return self._ssl_protocol._context
+
     # Reading
 
     def is_reading(self) -> bool:

@@ -38,7 +38,8 @@ class TLSWriting(TLSState):
 
     def _attach(self, transport: Any) -> None:
         self._transport = transport
-        if type(transport) is StreamTransport and transport._loop is self._loop:
+        self._context = getattr(transport, "_context", None)
+        if type(transport) is StreamTransport and transport._loop is self._loop and not transport._at_once:
             self._stream = transport
             transport._above = self
         # start_tls may come while the plain protocol was paused.

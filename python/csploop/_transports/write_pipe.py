@@ -15,12 +15,13 @@ import errno
 import os
 import stat
 import sys
-from asyncio import constants
+from asyncio import base_subprocess, constants
 from asyncio.log import logger
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
-from csploop._ffi import ffi, lib
+from csploop._compat import NEVER_LOOK
+from csploop._ffi import ffi
 from csploop._ffi.errors import error_from_code
 from csploop._loop.words import (
     BACKLOG,
@@ -33,14 +34,12 @@ from csploop._loop.words import (
 )
 from csploop._transports.common import wake_waiter
 from csploop._transports.pipe_end import GONE, PipeEnd, adopt_pipe
-from csploop._transports.writing import Writing
+from csploop._transports.writing import BROKEN, Writing
 
 if TYPE_CHECKING:
     from csploop._loop.state import LoopState
 
 __all__ = ["WritePipeTransport"]
-
-EPIPE = lib.CSPLOOP_EPIPE
 
 
 class WritePipeTransport(PipeEnd, Writing):
@@ -59,6 +58,9 @@ class WritePipeTransport(PipeEnd, Writing):
         self._sock = None
         self._sock_fd = -1
         self._room = 0
+        # A pipe is the user's own file, who may write to it beside the transport; but not a child's input,
+        # until somebody asks for it.
+        self._at_once = not isinstance(protocol, base_subprocess.WriteSubprocessPipeProto)
         super().__init__(extra, loop)
         self._extra["pipe"] = pipe
         fd = pipe.fileno()
@@ -72,7 +74,7 @@ class WritePipeTransport(PipeEnd, Writing):
         self._out = []
         self._queued = 0
         self._backlog = 0
-        self._room = self._high_water
+        self._choose_room()
         self._closing = False
         self._ended = False  # the core was told to close
         self._refuses = False
@@ -81,6 +83,8 @@ class WritePipeTransport(PipeEnd, Writing):
         self._empty_waiter = None
         self._id = adopt_pipe(loop, self, fd)
         self._sock_fd = fd
+        # The core sees to it: a file object's own fileno() is anybody's code.
+        self._given = NEVER_LOOK
         self._pipe = pipe
         call_soon = loop.call_soon
         call_soon(protocol.connection_made, self, context=self._context)
@@ -92,6 +96,14 @@ class WritePipeTransport(PipeEnd, Writing):
 
     def _activity(self) -> list[str]:
         return ["polling" if self._backlog else "idle", f"bufsize={self._queued + self._backlog}"]
+
+    def _sends(self) -> bool:
+        return self._pipe is not None
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "pipe":
+            self._gather_no_more()
+        return super().get_extra_info(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
@@ -129,7 +141,7 @@ class WritePipeTransport(PipeEnd, Writing):
             return
         loop = self._loop
         # Also nothing is unsent when sending failed, and then ERROR is on its way.
-        if loop._lib.csploop_stream_write(loop._core, self._id, ffi.NULL, 0) != EPIPE:
+        if loop._lib.csploop_stream_write(loop._core, self._id, ffi.NULL, 0) not in BROKEN:
             self._end(None)
 
     def _force_close(self, exc: BaseException | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 from asyncio import constants
 from asyncio.log import logger
@@ -11,11 +10,13 @@ from typing import Any
 
 from csploop._ffi import ffi, lib
 from csploop._loop.words import OP_SHUTDOWN
+from csploop._transports.common import AT_ONCE, bad_descriptor
 from csploop._transports.state import StreamState
 
 __all__ = ["Writing"]
 
-EPIPE = lib.CSPLOOP_EPIPE
+# What the core says of a stream that is broken.
+BROKEN = (lib.CSPLOOP_EPIPE, lib.CSPLOOP_EBADF)
 WRITE_ERROR = "Fatal write error on socket transport"
 
 # How many bytes a protocol that was told to pause may add before the next attempt to send.
@@ -47,6 +48,11 @@ class Writing(StreamState):
         if self._above is not None:
             self._above._write_now()
 
+    def _gather_no_more(self) -> None:
+        super()._gather_no_more()
+        if self._above is not None:
+            self._above._stream = None  # it encrypts and writes at once, then
+
     def writelines(self, list_of_data: Any) -> None:
         if self._refuses:
             self._refuse("writelines()", "writelines", bool(list_of_data))
@@ -72,10 +78,12 @@ class Writing(StreamState):
         if self._ended:
             return
         unsent = self._unsent()
-        if not unsent and loop._lib.csploop_stream_write(loop._core, self._id, ffi.NULL, 0) == EPIPE:
-            # The ERROR record waits for a turn that a caller who never pauses would not let come.
-            self._fatal_error(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)), WRITE_ERROR)
-            return
+        if not unsent:
+            code = loop._lib.csploop_stream_write(loop._core, self._id, ffi.NULL, 0)
+            if code in BROKEN:
+                # The ERROR record waits for a turn that a caller who never pauses would not let come.
+                self._fatal_error(OSError(-code, os.strerror(-code)), WRITE_ERROR)
+                return
         self._on_backlog(unsent)
 
     def _unsent(self) -> int:
@@ -98,7 +106,7 @@ class Writing(StreamState):
                 self._maybe_pause_protocol()
         elif self._protocol_paused:
             self._maybe_resume_protocol()
-        self._room = PAUSED_ROOM if self._protocol_paused else max(self._high_water - size, 0)
+        self._choose_room()
         if self._empty_waiter is not None and not size and not self._queued and not self._empty_waiter.done():
             self._empty_waiter.set_result(None)
         if self._closing and not size and not self._ended and not self._protocol_paused:
@@ -112,7 +120,14 @@ class Writing(StreamState):
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         super().set_write_buffer_limits(high, low)
-        self._room = PAUSED_ROOM if self._protocol_paused else max(self._high_water - self._backlog, 0)
+        self._choose_room()
+
+    def _choose_room(self) -> None:
+        """From how many queued bytes on a write looks at the high-water mark."""
+        if self._at_once:
+            self._room = AT_ONCE
+        else:
+            self._room = PAUSED_ROOM if self._protocol_paused else max(self._high_water - self._backlog, 0)
 
     def can_write_eof(self) -> bool:
         return True
@@ -122,6 +137,8 @@ class Writing(StreamState):
             return
         self._settle()
         self._eof = self._refuses = True
+        if not self._queued and not self._has_descriptor():
+            raise bad_descriptor()  # as the socket's own shutdown would
         self._loop._ops.append((self._id, OP_SHUTDOWN, 0))
 
     def _make_empty_waiter(self) -> asyncio.Future[None]:
@@ -133,8 +150,16 @@ class Writing(StreamState):
             self._loop._flush()
         self._empty_waiter = self._loop.create_future()
         self._refuses = True
-        self._on_backlog(self._unsent())
+        if self._protocol_paused:
+            # It may be told to resume, and that not in the context of who waits.
+            self._loop.call_soon(self._ask_backlog, context=self._context)
+        else:
+            self._ask_backlog()
         return self._empty_waiter
+
+    def _ask_backlog(self) -> None:
+        if not self._ended:
+            self._on_backlog(self._unsent())
 
     def _reset_empty_waiter(self) -> None:
         self._empty_waiter = None

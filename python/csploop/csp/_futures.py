@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Awaitable
 from typing import Any
 
+from csploop.csp._run import current_run
 from csploop.csp._shared_loop import runs_on_this_thread
 
 __all__ = ["LoopFuture", "as_coroutine", "close", "submit"]
@@ -70,8 +71,11 @@ class LoopFuture(concurrent.futures.Future):  # type: ignore[type-arg]  # not ge
             coro.close()
             close(self._source)
             return
-        self._task = self._loop.create_task(coro)
-        self._task.add_done_callback(self._ended)
+        self._task = task = self._loop.create_task(coro)
+        task.add_done_callback(self._ended)
+        run = current_run()
+        if run is not None and run.loop is self._loop:
+            run.adopt_task(task)
 
     def _cancel_task(self) -> None:
         if self._task is not None:

@@ -28,6 +28,8 @@ __all__ = ["install", "uninstall"]
 NAMES = ("async_alarm", "async_for", "async_in", "async_node", "async_out", "await_", "schedule_async_alarm")
 MODULES = {
     "csp.event_loop": "csploop.csp.event_loop",
+    "csp.event_loop.bridge": "csploop.csp.event_loop.bridge",
+    "csp.event_loop.loop": "csploop.csp.event_loop.loop",
     "csp.impl.async_adapter": "csploop.csp.async_adapter",
 }
 
@@ -67,12 +69,21 @@ def uninstall() -> None:
 
 def _refuse_what_is_there() -> None:
     there = [f"csp.{name}" for name in NAMES if hasattr(csp, name)]
-    there += [name for name in MODULES if name in sys.modules or importlib.util.find_spec(name) is not None]
+    there += [name for name in MODULES if _is_module(name)]
     there += [f"GraphRunInfo.{name}" for name in PROPERTIES if hasattr(GraphRunInfo, name)]
     if there:
         raise RuntimeError(
             f"this csp has {', '.join(there)} of its own: install(replace=True) covers them until uninstall()"
         )
+
+
+def _is_module(name: str) -> bool:
+    if name in sys.modules:
+        return True
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # nor is its package
+        return False
 
 
 def _install() -> None:

@@ -7,17 +7,23 @@ stop(). It is a daemon, so that a callback which never returns does not keep the
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
+from concurrent.futures import Future
 from typing import Any, Callable
 
 from csploop._loop.base import Loop
 from csploop._loop.ending import await_ends
 
-__all__ = ["LoopThread"]
+__all__ = ["LoopEnded", "LoopThread"]
 
 
 def _nothing() -> None:
     pass
+
+
+class LoopEnded(RuntimeError):
+    """The loop has ended, or somebody has cancelled all of its tasks, and so what somebody waits for."""
 
 
 class LoopThread:
@@ -27,6 +33,10 @@ class LoopThread:
         self.loop = Loop()
         self._on_end = on_end
         self._running = threading.Event()
+        self._lock = threading.Lock()
+        # Who waits in ask(). When the loop begins to end, nobody may ask any more.
+        self._asking: set[Future[Any]] = set()
+        self._ending = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -47,6 +57,21 @@ class LoopThread:
         """From any thread. RuntimeError when the loop is closed."""
         return self.loop.call_soon_threadsafe(callback, *args, context=context)
 
+    def ask(self, function: Callable[[], Any]) -> Any:
+        """Calls it on the loop's thread, from another one, and waits for what it returns or, where that is a
+        coroutine, for its result. LoopEnded when the loop ends before."""
+        answer: Future[Any] = Future()
+        with self._lock:
+            if self._ending:
+                raise self._ended()
+            self.call(self._answer, function, answer)
+            self._asking.add(answer)
+        try:
+            return answer.result()
+        finally:
+            with self._lock:
+                self._asking.discard(answer)
+
     def ask_to_stop(self) -> None:
         try:
             self.loop.call_soon_threadsafe(self.loop.stop)
@@ -60,11 +85,35 @@ class LoopThread:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def _answer(self, function: Callable[[], Any], answer: Future[Any]) -> None:
+        try:
+            result = function()
+        except Exception as exc:
+            answer.set_exception(exc)
+            return
+        if not inspect.iscoroutine(result):
+            answer.set_result(result)
+            return
+
+        def done(task: asyncio.Task[Any]) -> None:
+            exc = self._ended() if task.cancelled() else task.exception()
+            if exc is None:
+                answer.set_result(task.result())
+            else:
+                answer.set_exception(exc)
+
+        self.loop.create_task(result).add_done_callback(done)
+
+    def _ended(self) -> LoopEnded:
+        return LoopEnded(f"the loop of {self._thread.name} has ended")
+
     def _run(self) -> None:
         loop = self.loop
         try:
             loop.run_forever()
         finally:
+            with self._lock:
+                self._ending = True
             try:
                 self._on_end()
                 loop.run_until_complete(self._wind_up())
@@ -72,6 +121,11 @@ class LoopThread:
                 loop.run_until_complete(loop.shutdown_default_executor())
             finally:
                 loop.close()
+                with self._lock:
+                    asking = list(self._asking)
+                for answer in asking:
+                    if not answer.done():
+                        answer.set_exception(self._ended())
 
     async def _wind_up(self) -> None:
         """Cancels what is left and waits for its end."""

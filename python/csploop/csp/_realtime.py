@@ -18,11 +18,11 @@ Owner: the engine's thread.
 from __future__ import annotations
 
 import sys
-import time
 from datetime import datetime, timedelta
 from typing import Any, Callable
 
 from csploop._loop.base import Loop
+from csploop._loop.clock import monotonic_ns, wall_clock_ns
 from csploop._loop.driver import Driver
 from csploop._loop.handles import TimerHandle
 from csploop.csp._driven import DrivenRun
@@ -93,7 +93,7 @@ class RealtimeRun(DrivenRun):
         self._push()
 
     def _hang_clock_bell(self) -> None:
-        self._clock_bell = self.loop._call_at_wall(time.time_ns() + FAR_NS, self._hang_clock_bell)
+        self._clock_bell = self.loop._call_at_wall(wall_clock_ns() + FAR_NS, self._hang_clock_bell)
 
     def _engine_stopped(self) -> None:
         super()._engine_stopped()
@@ -172,8 +172,8 @@ class RealtimeRun(DrivenRun):
 
     def _arm_alarm(self, deadline: int) -> None:
         """The deadline is on the monotonic clock, csp's alarms are on the wall clock."""
-        wall = time.time_ns()
-        at = wall + min(deadline - time.monotonic_ns(), FAR_NS)
+        wall = wall_clock_ns()
+        at = wall + min(deadline - monotonic_ns(), FAR_NS)
         if self._alarm is not None and deadline == self._deadline and abs(at - self._alarm_at) < STEP_NS:
             return
         assert self._schedule is not None and self._reschedule is not None

@@ -1,16 +1,19 @@
 """Run: one run of a csp graph with an asyncio loop, as nodes, adapters and coroutines see it.
 
 `current_run()` is the present thread's run: while its graph is built, in every node, and in every callback
-and coroutine of its loop, until all its tasks have ended. What adapters build on:
+and coroutine of its loop, until all its tasks have ended. Where several share a loop it is the run that the
+coroutine or callback comes from. What adapters build on:
 
     run = current_run()           Run, or None outside of one; ask in a node's start block, not in the wiring,
                                   because a graph that was built before runs later
     run.loop                      the asyncio loop. Between a node's start and stop it runs
-    run.on_thread                 False: the loop shares the engine's thread. True: it has its own
+    run.on_thread                 False: the loop shares the engine's thread. True: it has its own, and others
+                                  may use it, too
     run.realtime                  False in simulation, where loop.time() is engine time
     run.now()                     the engine's time, as csp.now(), where csp's own is not to be had
     run.create_task(coro)         a task of the run, from the engine's thread or the loop's: its exception
                                   fails the run; it is cancelled and awaited when the graph has stopped
+    run.adopt_task(task)          another task of its loop to cancel and to await when the graph has stopped
     run.cancel_task(task)         cancels one of them early, once: its clean-up is not interrupted at the end
     run.in_loop(callback, *args)  calls it on the loop's thread; at once in the order of the loop's callbacks
     run.in_engine(callback)       calls it on the engine's thread, in a cycle; from the loop's thread or any
@@ -31,9 +34,11 @@ import asyncio
 import inspect
 import signal
 import threading
+from asyncio import events
 from asyncio.log import logger
 from collections import deque
 from collections.abc import Coroutine
+from contextvars import ContextVar
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -43,7 +48,7 @@ from csploop.csp._interrupt import Interrupts
 if TYPE_CHECKING:
     from csploop._loop.base import Loop
 
-__all__ = ["Run", "current_run", "set_current_run"]
+__all__ = ["Run", "current_run", "run_of_context", "set_current_run"]
 
 
 class _Present(threading.local):
@@ -52,10 +57,20 @@ class _Present(threading.local):
 
 _present = _Present()
 
+# The run that a coroutine or callback belongs to, on a loop that is not its run's alone.
+run_of_context: ContextVar[Run | None] = ContextVar("csploop_run", default=None)
+
 
 def current_run() -> Run | None:
-    """The run that this thread is in, the innermost one where runs are nested."""
-    return _present.run
+    """The run that this thread or coroutine is in, the innermost one where runs are nested."""
+    run = _present.run
+    if run is not None:
+        return run
+    run = run_of_context.get()
+    # A context goes further than its run: into threads of an executor, and on when the run has ended.
+    if run is not None and not run._ended and run.loop is events._get_running_loop():
+        return run
+    return None
 
 
 def set_current_run(run: Run | None) -> Run | None:
@@ -91,6 +106,7 @@ class Run:
         self._errands: deque[Callable[[], object]] = deque()
         self._stop_callbacks: list[Callable[[], Any]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._adopted: set[asyncio.Task[Any]] = set()
         self._cancelled: set[asyncio.Task[Any]] = set()
 
     # For adapters, bridges and coroutines.
@@ -107,6 +123,10 @@ class Run:
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
         return task
+
+    def adopt_task(self, task: asyncio.Task[Any]) -> None:
+        self._adopted.add(task)
+        task.add_done_callback(self._adopted.discard)
 
     def cancel_task(self, task: asyncio.Task[Any]) -> None:
         """On the loop's thread."""
@@ -221,7 +241,8 @@ class Run:
         await self._call_stop_callbacks()
         mine = set(self._tasks)
         me = asyncio.current_task()
-        tasks = [task for task in (asyncio.all_tasks() if everything else mine) if task is not me]
+        ending = asyncio.all_tasks() if everything else mine | self._adopted
+        tasks = [task for task in ending if task is not me]
         for task in tasks:
             if task not in self._cancelled:
                 task.cancel()

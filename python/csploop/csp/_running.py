@@ -51,7 +51,8 @@ def run(
 ) -> Any:
     """csp.run with an asyncio loop for the graph's nodes and adapters; parameters and result are csp.run's.
 
-    asyncio_on_thread: the loop has a thread of its own instead of sharing the engine's.
+    asyncio_on_thread: coroutines run on the shared loop (get_shared_loop), which has a thread of its own, and
+        not on the engine's thread. In simulation without effect.
     io_timeout: in simulation, how long (real seconds) one operation may hold engine time; then TimeoutError.
     """
     times: dict[str, Any] = {
@@ -63,13 +64,9 @@ def run(
     if isinstance(g, _WrappedContext):
         # csp's own inner call, where its name has been given to this function.
         return csp_run(g, *args, queue_wait_time=queue_wait_time, **times, **kwargs)
-    if asyncio_on_thread and not realtime:
-        raise ValueError("asyncio_on_thread=True needs realtime=True: a simulation does not take pushes")
     present: RealtimeRun | SimulatedRun | BackgroundRun
-    if asyncio_on_thread:
-        present = BackgroundRun()
-    elif realtime:
-        present = RealtimeRun()
+    if realtime:
+        present = BackgroundRun() if asyncio_on_thread else RealtimeRun()
     else:
         first, last = _normalize_run_times(starttime, endtime, realtime)
         present = SimulatedRun(to_microseconds(first), to_microseconds(last), io_timeout)
@@ -152,7 +149,7 @@ def run_on_thread(
     daemon: bool = False,
     **kwargs: Any,
 ) -> ThreadRunner:
-    """csp.run_on_thread with an asyncio loop, on the engine's thread or (asyncio_on_thread=True) one more."""
+    """csp.run_on_thread with an asyncio loop, on the engine's thread or on the shared loop's."""
     return ThreadRunner(
         g,
         *args,

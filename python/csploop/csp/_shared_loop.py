@@ -1,4 +1,5 @@
-"""Loops on threads of their own, above all the shared one: where coroutines go when no run of csp has a loop.
+"""Loops on threads of their own, above all the shared one: where coroutines go that are not to share the
+engine's thread, and those for which no run of csp has a loop.
 
 The shared one is made at first use and lives until
 `shutdown_shared_loop()` or the end of the process; a forked child makes its own. All functions may be called
@@ -12,7 +13,7 @@ import atexit
 import os
 import threading
 from asyncio import events
-from typing import Any
+from typing import Any, Callable
 
 from csploop.csp._loop_thread import LoopThread
 from csploop.csp._run import current_run
@@ -30,14 +31,35 @@ class BackgroundLoop(LoopThread):
     """A LoopThread that runs from the constructor to `stop()`, in the process that made it."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name)
+        super().__init__(name, self._tell_users)
         self._pid = os.getpid()
+        # Who is to hear of its end, on its thread. None when they have heard of it.
+        self._users: list[Callable[[], object]] | None = []
         self.start()
 
     @property
     def usable(self) -> bool:
         """Whether it runs, in this process."""
-        return self._pid == os.getpid() and self.is_alive and not self.loop.is_closed()
+        return self._pid == os.getpid() and self.is_alive and self._users is not None
+
+    def add_user(self, on_end: Callable[[], object]) -> bool:
+        """Has it called, on the loop's thread, when the loop stops. False when that is past."""
+        with self._lock:
+            if self._users is None:
+                return False
+            self._users.append(on_end)
+            return True
+
+    def remove_user(self, on_end: Callable[[], object]) -> None:
+        with self._lock:
+            if self._users is not None:
+                self._users.remove(on_end)
+
+    def _tell_users(self) -> None:
+        with self._lock:
+            users, self._users = self._users, None
+        for on_end in users or ():
+            on_end()
 
     def stop(self) -> None:
         """Cancels what runs on the loop, waits until all of it has ended, and closes the loop.
@@ -70,20 +92,27 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-def get_shared_loop() -> asyncio.AbstractEventLoop:
-    """The loop on a background thread that all share who have no other; made and started at first use."""
+def shared_background() -> BackgroundLoop:
+    """The shared loop's thread."""
     global _shared
     with _lock:
         if _shared is None or not _shared.usable:
             if _shared is None:
                 atexit.register(shutdown_shared_loop)
             _shared = BackgroundLoop("csploop-shared-loop")
-        return _shared.loop
+        return _shared
+
+
+def get_shared_loop() -> asyncio.AbstractEventLoop:
+    """The loop on a background thread that all share who have no other, and all runs with asyncio_on_thread;
+    made and started at first use."""
+    return shared_background().loop
 
 
 def shutdown_shared_loop() -> None:
     """Cancels what runs on the shared loop, waits for it to end and closes the loop. The next use makes a new
-    one. Does nothing where there is none; RuntimeError on the loop's own thread."""
+    one. A graph that uses it ends with a RuntimeError. Does nothing where there is none; RuntimeError on the
+    loop's own thread."""
     global _shared
     with _lock:
         shared = _shared

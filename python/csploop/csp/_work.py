@@ -132,7 +132,8 @@ class Work:
             with contextlib.suppress(RuntimeError):  # closed meanwhile, and what ran on it with it
                 self._ending = submit(self.loop, self._end_all())
         else:
-            self.post(self._cancel)
+            with contextlib.suppress(RuntimeError):  # as above
+                self.post(self._cancel)
 
     # On the loop's thread.
 

@@ -48,7 +48,8 @@ def split_cancelled(error: BaseException) -> tuple[BaseException | None, BaseExc
         return error, None
     if isinstance(error, BaseExceptionGroup):
         cancelled, rest = error.split(trio.Cancelled)
-        return cancelled, rest
+        # Not a copy where all is of one kind.
+        return (None, error) if cancelled is None else (error if rest is None else cancelled, rest)
     return None, error
 
 
@@ -56,7 +57,7 @@ def split_ordinary(error: BaseException | None) -> tuple[BaseException | None, B
     """The part that exception handlers are told of, and the rest, such as SystemExit."""
     if isinstance(error, BaseExceptionGroup):
         ordinary, rest = error.split(Exception)
-        return ordinary, rest
+        return ordinary, error if ordinary is None else rest
     return (error, None) if isinstance(error, Exception) else (None, error)
 
 

@@ -18,6 +18,7 @@ from csploop.trio._calls import Border
 from csploop.trio._driving import Driving
 from csploop.trio._executor import TrioExecutor
 from csploop.trio._futures import Wait, run_aio_future
+from csploop.trio._generators import close_generators
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -193,20 +194,9 @@ class TrioEventLoop(BaseTrioEventLoop):
                 await self._see_off(task)
         try:
             if len(getattr(self, "_asyncgens")):  # noqa: B009  # not in the type stubs
-                await self._close_generators(shield)
+                await close_generators(self, shield)
         finally:
             await self.synchronize()
-
-    async def _close_generators(self, shield: trio.CancelScope) -> None:
-        """What cancels the block interrupts their clean-up, too, but only once that has begun."""
-        closing = self.create_task(self.shutdown_asyncgens())
-        for _ in range(2):  # its own first step, and those of the tasks that it makes
-            await self.synchronize()
-        shield.shield = False
-        try:
-            await run_aio_future(closing)
-        finally:
-            shield.shield = True
 
     async def _resume(self) -> None:
         """If the loop was stopped before the end of its block: what it still has to cancel needs it."""

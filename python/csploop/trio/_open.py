@@ -20,6 +20,9 @@ __all__ = ["OpenLoop", "open_loop", "run"]
 
 T = TypeVar("T")
 
+# The plain kinds of groups, of which the second is made of the first where all errors are Exceptions.
+GROUPS = (BaseExceptionGroup, type(BaseExceptionGroup("", [Exception()])))
+
 
 class OpenLoop:
     """What `open_loop` returns.
@@ -80,7 +83,7 @@ class OpenLoop:
             errors.append(escaped)
         if errors:
             everything = [outside, *errors] if outside is not None else errors
-            raise BaseExceptionGroup("errors of a csploop.trio loop", everything) from None
+            raise BaseExceptionGroup("errors of a csploop.trio loop", _flat(everything)) from None
         if outside is None or outside is error:
             return swallowed and outside is None
         raise outside
@@ -97,6 +100,20 @@ def _without_shell(error: BaseException) -> BaseException:
         only: BaseException = error.exceptions[0]
         return only
     return error
+
+
+def _flat(errors: list[BaseException]) -> list[BaseException]:
+    """Each error once, and those of groups instead of the groups; a group of the user's own class stays.
+
+    What leaves a callback, such as KeyboardInterrupt out of a task, may have come to the block, too, as the
+    outcome of the task.
+    """
+    found: list[BaseException] = []
+    error: Any
+    for error in errors:
+        parts = _flat(list(error.exceptions)) if type(error) in GROUPS else [error]
+        found.extend(part for part in parts if not any(part is each for each in found))
+    return found
 
 
 def open_loop(queue_len: int | None = None) -> OpenLoop:

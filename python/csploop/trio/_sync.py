@@ -76,11 +76,20 @@ class SyncTrioEventLoop(BaseTrioEventLoop):
     def close(self) -> None:
         """Ends the Trio run, cancelling what is left in it, and closes the loop."""
         guest = self._guest
-        if guest is not None and not self._closed and not self.is_running():
-            self._guest = None
-            self.call_soon(guest.finish)
-            self.run_until_complete(guest.ended)
-        super().close()
+        if guest is None or self._closed or self.is_running():
+            super().close()
+            return
+        self._guest = None
+        self.call_soon(guest.finish)
+        try:
+            try:
+                self.run_until_complete(guest.ended)
+            except (KeyboardInterrupt, SystemExit):
+                # Tasks hear only now of what has ended the run before, and it leaves them, too.
+                self.run_until_complete(guest.ended)
+                raise
+        finally:
+            super().close()
 
     def __enter__(self) -> SyncTrioEventLoop:
         return self

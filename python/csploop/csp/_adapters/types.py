@@ -20,6 +20,8 @@ from typing import Any
 
 from csp.impl.types.container_type_normalizer import ContainerTypeNormalizer
 
+from csploop._compat import get_annotations
+
 __all__ = ["checked_type", "iterated_type", "result_type", "returned_type"]
 
 ITERATED = (
@@ -110,7 +112,7 @@ def _annotation(function: Any) -> tuple[Any, Any]:
             function = function.func
         elif isinstance(function, types.MethodType):
             function = function.__func__
-        elif hasattr(function, "__wrapped__") and "return" not in getattr(function, "__annotations__", {}):
+        elif hasattr(function, "__wrapped__") and "return" not in get_annotations(function):
             function = function.__wrapped__
         elif not isinstance(function, (types.FunctionType, type)) and isinstance(
             inspect.getattr_static(type(function), "__call__", None), types.FunctionType
@@ -118,10 +120,8 @@ def _annotation(function: Any) -> tuple[Any, Any]:
             function = type(function).__call__
         else:
             break
-    annotations = getattr(function, "__annotations__", None)
-    if not isinstance(annotations, dict) or annotations.get("return") is None:
-        return function, None
-    return function, _evaluate(function, annotations["return"])
+    annotation = get_annotations(function).get("return")
+    return function, None if annotation is None else _evaluate(function, annotation)
 
 
 def _evaluate(function: Any, annotation: Any) -> Any:
@@ -135,17 +135,20 @@ def _evaluate(function: Any, annotation: Any) -> Any:
         return typing.get_type_hints(holder, names)["return"]
     except Exception as exc:
         name = getattr(function, "__qualname__", function)
+        text = get_annotations(function, as_text=True)["return"]
         raise TypeError(
-            f"cannot tell the type of the series from {name}'s annotation {annotation!r} ({exc}): "
-            "pass output_type="
+            f"cannot tell the type of the series from {name}'s annotation {text!r} ({exc}): pass output_type="
         ) from exc
 
 
 def _names_in_closure(function: Any) -> dict[str, Any]:
     names = {}
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-        with contextlib.suppress(ValueError):  # not assigned yet
-            names[name] = cell.cell_contents
+    # What only an annotation names is, from Python 3.14 on, in the closure of the function that evaluates it.
+    for each in (getattr(function, "__annotate__", None), function):
+        if isinstance(each, types.FunctionType):
+            for name, cell in zip(each.__code__.co_freevars, each.__closure__ or ()):
+                with contextlib.suppress(ValueError):  # not assigned yet
+                    names[name] = cell.cell_contents
     return names
 
 

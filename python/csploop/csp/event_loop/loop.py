@@ -1,12 +1,4 @@
-"""asyncio on csp's time: run, new_event_loop, CspEventLoop and its policy; bridges into running graphs.
-
-    import csploop.csp.event_loop as csp_event_loop
-    csp_event_loop.run(main())
-
-A CspEventLoop is a csploop loop, in realtime or in simulation, in which csp graphs run too: `await
-loop.run_graph(graph, …)` lends the thread to csp's engine until the graph ends, and the engine turns the loop
-meanwhile, so that all coroutines go on. In simulation its time is engine time.
-"""
+"""run, new_event_loop, CspEventLoop and its policy."""
 
 from __future__ import annotations
 
@@ -16,8 +8,6 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from csploop import _compat
 from csploop._loop.runner import Runner
-from csploop.csp._bridges import AsyncioBridge as AsyncioBridge
-from csploop.csp._bridges import BidirectionalBridge as BidirectionalBridge
 from csploop.csp._event_loop import CspEventLoop as CspEventLoop
 from csploop.csp._event_loop import new_event_loop as new_event_loop
 
@@ -25,7 +15,7 @@ if TYPE_CHECKING:
     from csploop.csp._policy import CspEventLoopPolicy as CspEventLoopPolicy
     from csploop.csp._policy import EventLoopPolicy as EventLoopPolicy
 
-__all__ = ["AsyncioBridge", "BidirectionalBridge", "CspEventLoop", "new_event_loop", "run"]
+__all__ = ["CspEventLoop", "new_event_loop", "run"]
 
 _POLICY_NAMES = ("CspEventLoopPolicy", "EventLoopPolicy")
 
