@@ -86,8 +86,8 @@ async def test_a_connections_callbacks_run_in_the_very_context_that_is_given(loo
     order = ["given", "made", "resume", "data", "eof", "lost"]
     assert seen == list(zip(order[1:], order))
     assert variable.get() == "unset"
-    # TLS is told of its end first, and tells its protocol in a callback of its own.
-    assert context[variable] == ("eof" if secured else "lost")
+    # Over TLS the end may be told in a callback of its own, which has a copy.
+    assert context[variable] in (("eof", "lost") if secured else ("lost",))
 
 
 @pytest.mark.parametrize("family", ["tcp", "unix"])

@@ -296,6 +296,16 @@ def test_the_report_of_a_failure_names_callback_and_handle(loop, reports, debug)
         assert report["source_traceback"][-1].filename == __file__
 
 
+def test_a_report_in_debug_mode_tells_where_the_running_call_was_asked_for(loop, caplog):
+    loop.set_debug(True)
+    loop.set_exception_handler(None)
+    loop.call_soon_threadsafe(loop.call_exception_handler, {"message": "from within"})
+    loop.call_soon_threadsafe(loop.stop)
+    loop.run_forever()
+    assert "Handle created at" in caplog.text
+    assert __file__ in caplog.text
+
+
 @pytest.mark.ours("asyncio's handles lie in its queue themselves")
 def test_a_handle_that_has_run_is_gone(loop):
     def callback():

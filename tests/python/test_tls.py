@@ -353,6 +353,38 @@ async def test_a_peer_that_never_answers_the_close_is_given_up(loop):
     peer.close()
 
 
+@pytest.mark.parametrize("first", ["close", "eof"])
+async def test_a_peer_that_ends_and_does_not_read_is_given_up(loop, first):
+    transport, recorder, peer = await secure(loop, Recorder, **shutdown(loop, 0.05))
+    while "pause" not in recorder.events:
+        transport.write(bytes(1 << 20))
+        await asyncio.sleep(0)
+    if first == "close":
+        transport.close()
+        peer.end_writing()
+    else:
+        peer.end_writing()
+        await recorder.until_event("eof")
+    await recorder.until_lost()
+    assert isinstance(recorder.error, (TimeoutError, asyncio.TimeoutError))
+    peer.close()
+
+
+async def test_a_peer_that_ends_and_reads_late_gets_all(loop):
+    transport, recorder, peer = await secure(loop, Recorder)
+    count = 0
+    while "pause" not in recorder.events:
+        transport.write(bytes(1 << 20))
+        count += 1 << 20
+        await asyncio.sleep(0)
+    transport.close()
+    peer.end_writing()
+    assert len(await peer.recv(count)) == count
+    await recorder.until_lost()
+    assert recorder.error is None
+    peer.close()
+
+
 def shutdown(loop, seconds):
     """ssl_shutdown_timeout where the loop knows it."""
     known = "ssl_shutdown_timeout" in inspect.signature(loop.connect_accepted_socket).parameters

@@ -58,9 +58,16 @@ EmptySafeHandle.__name__ = SafeHandle.__name__ = ThreadSafeHandle.__name__
 
 
 class QueuedHandle(EmptyHandle):
-    """What the loop runs."""
+    """What the loop runs. Nobody else knows it, so most of it is the same for all."""
 
     __slots__ = ()
+    _args = ()
+    _cancelled = False
+    _repr = None
+
+    @property
+    def _source_traceback(self) -> Any:
+        return self._callback.__self__._source_traceback  # type: ignore[union-attr]
 
     def __repr__(self) -> str:
         return repr(self._callback.__self__)  # type: ignore[union-attr]  # a SafeHandle's method
@@ -84,10 +91,5 @@ def queued(handle: Any) -> Any:
     """What goes into the ready queue for it."""
     item: Any = QueuedHandle()
     item._callback = handle._run
-    item._args = ()
-    item._loop = handle._loop
     item._context = handle._context
-    item._cancelled = False
-    item._repr = None
-    item._source_traceback = handle._source_traceback
     return item

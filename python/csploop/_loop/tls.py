@@ -71,6 +71,7 @@ class StartTLS(LoopState):
             made.cancel()
             resumed.cancel()
             new_transport._closed = True
+            del waiter  # it holds the exception, whose traceback holds this frame
             raise
         return new_transport
 

@@ -87,6 +87,10 @@ class TLSProtocol(TLSReading, TLSWriting):
         # Where asyncio's own protocol has it; aiohttp's tests and others look there.
         return self._extra["sslcontext"]
 
+    @property
+    def _app_reading_paused(self) -> bool:
+        return self._paused  # by asyncio's name
+
     def _get_extra_info(self, name: str, default: Any = None) -> Any:
         if name in self._extra:
             return self._extra[name]
@@ -286,12 +290,12 @@ class TLSProtocol(TLSReading, TLSWriting):
             self._send_outgoing()
             self._fatal_error(exc)
             return
-        self._stop_timer()
         self._send_outgoing()
         if not self._told_of_eof:
             # Not now: this may be the user's close(), in another context than the connection's.
             self._loop.call_soon(self._call_eof_received, context=self._context)
         if self._transport is not None:
+            # The timer goes on: a peer that does not read could keep what is below from ending.
             self._transport.close()
 
     def _shutdown_took_too_long(self) -> None:
