@@ -136,6 +136,24 @@ async def test_clients_can_be_closed_with_the_server(loop, how):
         peer.close()
 
 
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="serve_forever closes its clients since Python 3.14")
+async def test_serve_forever_that_is_cancelled_closes_its_clients(loop):
+    made = []
+    server, address = await started(loop, lambda: Recorder(on={"made": made.append}), start_serving=False)
+    task = loop.create_task(server.serve_forever())
+    await asyncio.sleep(0)
+    peers = [Peer(socket.create_connection(address)) for _ in range(3)]
+    while len(made) < 3:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for recorder, peer in zip(made, peers):
+        await recorder.until_lost()
+        assert await peer.recv_end() == b""
+        peer.close()
+
+
 async def test_get_loop_and_close_inside_connection_made(loop):
     made = loop.create_future()
 

@@ -27,6 +27,9 @@ ENTRANCES = {
     """,
     "asyncio_run": "asyncio.run(main(), loop_factory=csploop.new_event_loop)",
 }
+POLICIES_WARN = pytest.mark.skipif(
+    not (3, 14) <= sys.version_info < (3, 16), reason="only 3.14 and 3.15 have policies and warn of them"
+)
 SINCE = {"asyncio_runner": (3, 11), "asyncio_run": (3, 12)}
 
 PROGRAM = """
@@ -131,8 +134,33 @@ def test_the_module_as_a_program():
     assert result.stdout.startswith("csploop ")
 
 
-@pytest.mark.skipif(sys.version_info < (3, 14), reason="policies are deprecated since Python 3.14")
-def test_policies_warn_where_they_are_used_and_nowhere_else():
-    ask = "import csploop\nassert not csploop.is_installed()\ncsploop.EventLoopPolicy()\n"
-    assert run("-c", ask).stderr == ""
-    assert "csploop.install() sets an event loop policy" in run("-c", ask + "csploop.install()").stderr
+IMPORTS = {
+    "package": "import csploop, sys; assert dir(csploop); assert 'csploop.policy' not in sys.modules",
+    "lowlevel": "import csploop.lowlevel",
+    "simulated": """
+        import asyncio
+        from csploop._loop.simulated import SimulatedLoop
+        loop = SimulatedLoop()
+        loop.run_until_complete(asyncio.sleep(5))
+        loop.close()
+    """,
+}
+
+
+@pytest.mark.parametrize("name", IMPORTS)
+def test_a_part_by_itself(name):
+    result = run("-c", textwrap.dedent(IMPORTS[name]))
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@POLICIES_WARN
+@pytest.mark.parametrize("call", ["install", "uninstall"])
+def test_the_calls_that_set_a_policy_warn_in_words_of_their_own(call):
+    last = run("-c", f"import csploop; csploop.{call}()").stderr.splitlines()[-1]
+    assert last.startswith(f"DeprecationWarning: csploop.{call}() sets an event loop policy")
+
+
+@POLICIES_WARN
+def test_looking_at_the_policy_does_not_warn():
+    result = run("-c", "import csploop; assert not csploop.is_installed(); csploop.EventLoopPolicy()")
+    assert (result.returncode, result.stderr) == (0, "")

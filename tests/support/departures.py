@@ -206,6 +206,9 @@ DEPARTURES: dict[str, dict[str, str]] = {
     "test_server_life.py::test_closing_during_serve_forever_cancels_it": {
         "uvloop": HANGS + "closing does not end serve_forever"
     },
+    "test_server_life.py::test_serve_forever_that_is_cancelled_closes_its_clients": {
+        "uvloop": HANGS + _NO_CLOSING
+    },
     "test_server_life.py::test_clients_can_be_closed_with_the_server": {"uvloop": _NO_CLOSING},
     "test_server_life.py::test_wait_closed_waits_for_the_connections": {
         "uvloop": "does not, as asyncio before Python 3.12"

@@ -106,7 +106,10 @@ def _at_exit() -> None:
     """One last try for what the kernel would not take; closed loops have had theirs."""
     for loop in open_loops():
         if loop._thread_id is None and loop._batch is not None and not loop._forked and not loop._closed:
-            loop._lib.csploop_submit(loop._core, loop._batch)
+            with loop._watching:  # a thread of the program may begin to run it just now
+                if loop._lib.csploop_attach(loop._core) == 0:
+                    loop._lib.csploop_submit(loop._core, loop._batch)
+                    loop._lib.csploop_detach(loop._core)
 
 
 _first = threading.Lock()
