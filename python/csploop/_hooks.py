@@ -30,6 +30,7 @@ ANSWERED = (
     "_make_write_pipe_transport",
     "_remove_reader",
     "_remove_writer",
+    "_run_once",
     "_sendfile_fallback",
     "_sendfile_native",
     "_sock_sendfile_fallback",

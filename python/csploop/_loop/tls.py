@@ -66,7 +66,6 @@ class StartTLS(LoopState):
         try:
             await waiter
         except BaseException:
-            del waiter  # the exception's traceback leads to this frame
             transport.close()
             made.cancel()
             resumed.cancel()
