@@ -153,9 +153,9 @@ class SendfileMixin(SocketsMixin):
             if was_reading:
                 transport.resume_reading()
 
-    async def _sendfile_fallback(self, transport: Any, file: Any, offset: int, count: int | None) -> int:
+    async def _sendfile_fallback(self, transp: Any, file: Any, offset: int, count: int | None) -> int:
         """asyncio's sendfile calls this for TLS, and for files that the kernel cannot send."""
-        between = InPlace(transport)
+        between = InPlace(transp)
         total = 0
         try:
             await between.drain()
@@ -167,7 +167,7 @@ class SendfileMixin(SocketsMixin):
                 if not size:
                     break
                 between.check()  # what a closing transport would drop does not count
-                transport.write(view[:size])
+                transp.write(view[:size])
                 total += size
                 await between.drain()
         finally:

@@ -66,11 +66,11 @@ class StartTLS(LoopState):
         try:
             await waiter
         except BaseException:
-            del waiter  # the exception's traceback leads to this frame
             transport.close()
             made.cancel()
             resumed.cancel()
             new_transport._closed = True
+            del waiter  # it holds the exception, whose traceback holds this frame
             raise
         return new_transport
 

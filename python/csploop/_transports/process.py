@@ -72,6 +72,12 @@ class ProcessTransport(base_subprocess.BaseSubprocessTransport):
             daemon=True,
         ).start()
 
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        stdin = self._pipes.get(0)
+        if name == "subprocess" and stdin is not None:
+            stdin.pipe.get_extra_info("pipe")  # which the Popen has, too
+        return super().get_extra_info(name, default)
+
     def _on_exit(self, status: int) -> None:
         self._process_exited(status)
         if self._given_up is not None and not self._given_up.done():
