@@ -165,6 +165,19 @@ async def test_a_childs_input_keeps_its_order(loop):
     assert (await child.communicate(b"5"))[0] == b"12345"
 
 
+async def test_a_childs_input_keeps_its_order_with_what_its_popen_writes(loop):
+    code = "import sys; sys.stdout.write(sys.stdin.read())"
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    child.stdin.write(b"1")
+    popen = child._transport.get_extra_info("subprocess")
+    for digit in (b"2", b"4"):
+        os.write(popen.stdin.fileno(), digit)
+        child.stdin.write(b"%d" % (int(digit) + 1))
+    assert (await child.communicate(b"6"))[0] == b"123456"
+
+
 @pytest.mark.parametrize("name", ["tcp", "unix", "udp"])
 async def test_it_is_asyncios_and_looks_alike(loop, name):
     if name == "udp":

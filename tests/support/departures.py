@@ -296,6 +296,9 @@ DEPARTURES: dict[str, dict[str, str]] = {
     },
     "test_transport_socket.py::test_it_is_asyncios_and_looks_alike": {"uvloop": HANGS + _PSEUDO_SOCKET},
     "test_transport_socket.py::test_a_childs_input_keeps_its_order": {"uvloop": LEAVES + _NO_PIPE},
+    "test_transport_socket.py::test_a_childs_input_keeps_its_order_with_what_its_popen_writes": {
+        "uvloop": LEAVES + _NO_POPEN
+    },
     "test_unix.py::test_abstract_addresses": {"uvloop": "abstract addresses get lost in the conversion"},
     "test_watchers.py::test_a_descriptor_can_be_watched_again_after_its_transport_is_gone": {
         "uvloop": _REMOVE_IS_MUTE

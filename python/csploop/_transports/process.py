@@ -121,6 +121,12 @@ class ProcessTransport(base_subprocess.BaseSubprocessTransport):
             # Else its transport has been made, and was closed when its connecting was cancelled.
         return ends
 
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        stdin = self._pipes.get(0)
+        if name == "subprocess" and stdin is not None:
+            stdin.pipe.get_extra_info("pipe")  # which the Popen has, too
+        return super().get_extra_info(name, default)
+
     async def _give_up(self) -> None:
         """Ends a child of which not everything could be connected, and waits until nothing is left of it.
 
