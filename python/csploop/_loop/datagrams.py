@@ -12,8 +12,11 @@ from csploop._loop.gather import OUT_BYTES
 from csploop._loop.state import LoopState
 from csploop._loop.words import OP_SEND, SUBMISSION_BYTES, SUBMIT_SEND
 from csploop._transports.datagram import DatagramTransport
+from csploop._transports.other_datagram import OtherDatagramTransport
 
 __all__ = ["DatagramsMixin"]
+
+CORE_FAMILIES = (socket.AF_INET, socket.AF_INET6, getattr(socket, "AF_UNIX", None))
 
 OPTIONS = ffi.new(
     "csploop_udp_options *", {"size": ffi.sizeof("csploop_udp_options"), "flags": lib.CSPLOOP_UDP_KEEP_FD}
@@ -28,8 +31,10 @@ class DatagramsMixin(LoopState):
         address: Any = None,
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, Any] | None = None,
-    ) -> DatagramTransport:
+    ) -> DatagramTransport | OtherDatagramTransport:
         self._ensure_fd_no_transport(sock)
+        if sock.family not in CORE_FAMILIES or sock.type != socket.SOCK_DGRAM:
+            return OtherDatagramTransport(self, sock, protocol, address, waiter, extra)
         return DatagramTransport(self, sock, protocol, address, waiter, extra)
 
     def _adopt_datagram(self, sock: socket.socket) -> int:
