@@ -13,8 +13,11 @@ from csploop._loop.gather import OUT_BYTES
 from csploop._loop.state import LoopState
 from csploop._loop.words import OP_SEND, SUBMISSION_BYTES, SUBMIT_SEND
 from csploop._transports.datagram import DatagramTransport
+from csploop._transports.other_datagram import OtherDatagramTransport
 
 __all__ = ["DatagramsMixin"]
+
+CORE_FAMILIES = (socket.AF_INET, socket.AF_INET6, getattr(socket, "AF_UNIX", None))
 
 # `_gather` asks each socket for its number before it takes what is to be sent.
 VOUCHED = lib.CSPLOOP_UDP_KEEP_FD | lib.CSPLOOP_UDP_VOUCHED
@@ -31,9 +34,11 @@ class DatagramsMixin(LoopState):
         extra: dict[str, Any] | None = None,
         context: Context | None = None,
         **newer: Any,
-    ) -> DatagramTransport:
+    ) -> DatagramTransport | OtherDatagramTransport:
         self._ensure_fd_no_transport(sock)
-        return DatagramTransport(self, sock, protocol, address, waiter, extra, context)
+        known = sock.family in CORE_FAMILIES and sock.type == socket.SOCK_DGRAM
+        kind = DatagramTransport if known else OtherDatagramTransport
+        return kind(self, sock, protocol, address, waiter, extra, context)
 
     def _adopt_datagram(self, sock: socket.socket) -> int:
         """Gives a datagram socket's descriptor to the core; returns its id."""
