@@ -182,7 +182,8 @@ int64_t receive(int fd, bool is_socket, void *buffer, size_t length) {
 
 namespace {
 
-// Pipes have neither MSG_DONTWAIT nor MSG_NOSIGNAL. Who shares one may have made it blocking. The signal is blocked for the call, and taken out again if it came of it.
+// Pipes have neither MSG_DONTWAIT nor MSG_NOSIGNAL. Who shares one may have made it blocking. The signal is blocked for
+// the call, and taken out again if it came of it.
 int64_t write_without_sigpipe(int fd, const iovec *parts, int count) {
     if (const int code = set_nonblocking(fd))
         return code;

@@ -126,7 +126,7 @@ void StreamSet::finish_connect(Stream &stream) {
 }
 
 void StreamSet::accept(Stream &listener) {
-    // accept has no flag of its own that keeps it from waiting, and whoever shares the socket may have changed its mode.
+    // accept has no flag of its own that keeps it from waiting, and who shares the socket may have changed its mode.
     int state = fds_.holds(listener.fd, listener.id) ? 0 : static_cast<int>(CSPLOOP_EBADF);
     if (!state)
         state = sys::set_nonblocking(listener.fd);

@@ -75,7 +75,8 @@ CSPLOOP_API int csploop_udp_adopt(csploop_t *loop, csploop_id *out, int fd, cons
 
 /* Fixes the peer: csploop_udp_send goes there, and only its datagrams arrive.
  *   host: a literal address of the socket's family. Thread: loop-thread.
- *   Errors: EINVAL, EBADID, EBADF (closed by others), EAFNOSUPPORT, ENETUNREACH and its kin, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
+ *   Errors: EINVAL, EBADID, EBADF (closed by others), EAFNOSUPPORT, ENETUNREACH and its
+ *   kin, ETHREAD, ECLOSED, ECHILD. Since 0.1. */
 CSPLOOP_API int csploop_udp_connect(csploop_t *loop, csploop_id id, const char *host, int port);
 
 /* Starts and stops reading. Callbacks see no RECV after a stop: what is

@@ -149,7 +149,7 @@ private:
         uint32_t wanted = 0; // what the loop asked for
         uint32_t armed = 0;  // what of it is reported still: EDGE events go silent once reported
         bool stopped_by_error = false;
-        OpenFile file;       // libuv would register whatever else has the number now, and could abort on it
+        OpenFile file; // libuv would register whatever else has the number now, and could abort on it
     };
 
     // Where libuv finds none for its signals' pipes it aborts the process, so there must be as many as it opens for a
