@@ -170,6 +170,7 @@ async def main():
     loop = asyncio.get_running_loop()
     transport, recorder, peer = await adopt(loop, Recorder)
     sleeper = asyncio.ensure_future(asyncio.sleep(3600))
+    await asyncio.sleep(0)
     peer.send_now(b"for the parent")
     pid = os.fork()
     if pid == 0:

@@ -371,6 +371,7 @@ DEPARTURES.update(
         "test_an_error_of_sending_is_told_and_the_endpoint_goes_on",
         "test_netlink_answers_with_its_address",
         "test_netlink_of_a_connected_socket",
+        "test_netlink_with_sock_methods",
         "test_other_families_that_open_here_can_be_endpoints",
         "test_packets_carry_their_interface",
         "test_raw_sockets_see_the_whole_packet",
