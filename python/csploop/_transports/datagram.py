@@ -266,7 +266,7 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         for _ in range(lost):
             self._loop.call_soon(self._tell_lost)
         if self._protocol_paused:
-            self._loop.call_soon(self._look_again)
+            self._loop.call_soon(self._look_again, context=self._context)
 
     def _tell_lost(self) -> None:
         if self._sock is not None and not self._conn_lost:
