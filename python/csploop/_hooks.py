@@ -21,6 +21,7 @@ __all__ = ["ANSWERED", "CALLED", "SLOTS", "check_hooks", "differences"]
 ANSWERED = (
     "_add_reader",
     "_add_writer",
+    "_create_connection_transport",
     "_ensure_fd_no_transport",
     "_make_datagram_transport",
     "_make_read_pipe_transport",

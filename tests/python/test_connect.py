@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 import sys
@@ -43,6 +44,25 @@ async def test_it_connects_to_an_address(loop, listener):
     assert recorder.data == b"pong"
     await finish(transport, recorder, peer)
     assert recorder.events == ["made", "data", "eof", "lost"] or recorder.events == ["made", "data", "lost"]
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["made", "given"])
+@pytest.mark.ours("asyncio closes it from Python 3.15 on")
+async def test_a_connection_whose_protocol_cannot_be_made_is_closed(loop, listener, given):
+    def factory():
+        raise LookupError("no protocol")
+
+    with contextlib.ExitStack() as stack:
+        how = dict(zip(("host", "port"), listener.getsockname()))
+        if given:
+            sock = stack.enter_context(socket.create_connection(listener.getsockname()))
+            how = {"sock": sock}
+        with pytest.raises(LookupError):
+            await loop.create_connection(factory, **how)
+        peer = accepted(listener)
+        assert await peer.recv_end() == b""
+        peer.close()
+        assert not given or sock.fileno() == -1
 
 
 async def test_it_connects_to_a_name(loop, listener):

@@ -9,6 +9,7 @@ import os
 import socket
 import stat
 from asyncio.log import logger
+from contextvars import Context
 from typing import Any, Callable, Union
 
 from csploop._compat import SSL_HAS_SHUTDOWN_TIMEOUT, UNIX_SERVER_CLEANS_UP, make_server
@@ -69,16 +70,47 @@ class ConnectingMixin(LoopState):
             sock = await self._connect_unix(path)
         else:
             sock.setblocking(False)
-        timeouts = {"ssl_handshake_timeout": ssl_handshake_timeout}
+        timeouts: dict[str, Any] = {"ssl_handshake_timeout": ssl_handshake_timeout}
         if SSL_HAS_SHUTDOWN_TIMEOUT:
             timeouts["ssl_shutdown_timeout"] = ssl_shutdown_timeout
-        connect: Callable[..., Any] = getattr(self, "_create_connection_transport")  # noqa: B009
         token = shutdown_timeout.set(None if SSL_HAS_SHUTDOWN_TIMEOUT else ssl_shutdown_timeout)
         try:
-            transport, protocol = await connect(sock, protocol_factory, ssl, server_hostname, **timeouts)
+            transport, protocol = await self._create_connection_transport(
+                sock, protocol_factory, ssl, server_hostname, **timeouts
+            )
         finally:
             shutdown_timeout.reset(token)
         return transport, protocol
+
+    async def _create_connection_transport(
+        self,
+        sock: socket.socket,
+        protocol_factory: Factory,
+        ssl: Any,
+        server_hostname: str | None,
+        server_side: bool = False,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+        context: Context | None = None,
+        **newer: Any,
+    ) -> tuple[Any, Any]:
+        """asyncio's, for all that connects. Without a transport a socket is closed, as there since 3.15."""
+        options: dict[str, Any] = {
+            "ssl_handshake_timeout": ssl_handshake_timeout,
+            "ssl_shutdown_timeout": ssl_shutdown_timeout,
+            "context": context,
+        }
+        options = {name: value for name, value in options.items() if value is not None}
+        connect: Callable[..., Any] = getattr(super(), "_create_connection_transport")  # noqa: B009
+        try:
+            made: tuple[Any, Any] = await connect(
+                sock, protocol_factory, ssl, server_hostname, server_side, **options, **newer
+            )
+        except BaseException:
+            if sock.fileno() not in self._streams:
+                sock.close()
+            raise
+        return made
 
     async def _connect_unix(self, path: Any) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
