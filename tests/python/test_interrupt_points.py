@@ -71,6 +71,8 @@ class Points:
             return None
         if frame.f_code.co_flags & inspect.CO_COROUTINE:
             return None  # a task's affair
+        if frame.f_code.co_name == "__del__":
+            return None  # Python keeps to itself what leaves a finalizer
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
         self.point(frame)
