@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 
@@ -68,6 +69,41 @@ async def test_netlink_answers_with_its_address(loop):
     assert struct.unpack_from("=LHHL", data)[3] == 7
     assert address == (0, 0)
     await close(transport, protocol)
+
+
+async def test_its_descriptor_is_in_use_and_its_socket_may_be_taken(loop):
+    sock = open_socket("AF_NETLINK", proto=0)
+    transport, protocol = await endpoint(loop, sock)
+    with pytest.raises(RuntimeError, match="is used by transport"):
+        loop.add_reader(sock.fileno(), print)
+    taken = transport.get_extra_info("socket")
+    assert taken.fileno() == sock.fileno()
+    assert taken.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == socket.SOCK_DGRAM
+    transport.sendto(ASK_FOR_LINKS, (0, 0))
+    assert await protocol.received.get()
+    await close(transport, protocol)
+
+
+@pytest.mark.ours("asyncio takes the number for its own, and uvloop knows no such family")
+async def test_a_socket_that_was_closed_leaves_the_next_one_alone(loop):
+    sock = open_socket("AF_NETLINK", proto=0)
+    transport, protocol = await endpoint(loop, sock)
+    number = sock.fileno()
+    near, far = socket.socketpair()
+    with near, far:
+        near.setblocking(False)
+        sock.close()
+        os.dup2(near.fileno(), number)
+        try:
+            read = loop.create_future()
+            loop.add_reader(number, lambda: read.done() or read.set_result(near.recv(10)))
+            transport.close()
+            assert await protocol.lost is None
+            far.send(b"data")
+            assert await read == b"data"
+            loop.remove_reader(number)
+        finally:
+            os.close(number)
 
 
 async def test_netlink_of_a_connected_socket(loop):

@@ -369,6 +369,7 @@ DEPARTURES.update(
     (f"test_other_families.py::{test}", {"uvloop": LEAVES + "knows UDP only"})
     for test in (
         "test_an_error_of_sending_is_told_and_the_endpoint_goes_on",
+        "test_its_descriptor_is_in_use_and_its_socket_may_be_taken",
         "test_netlink_answers_with_its_address",
         "test_netlink_of_a_connected_socket",
         "test_netlink_with_sock_methods",

@@ -13,13 +13,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-import warnings
-from asyncio import constants, transports
+from asyncio import constants
 from asyncio.log import logger
-from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
-from csploop._compat import ALWAYS_LOOK, DATAGRAM_HEADER_BYTES, EMPTY_DATAGRAMS_ARE_SENT, closed_flag
+from csploop._compat import ALWAYS_LOOK, DATAGRAM_HEADER_BYTES, EMPTY_DATAGRAMS_ARE_SENT
 from csploop._ffi import ffi, lib
 from csploop._ffi.errors import error_from_code
 from csploop._loop.words import (
@@ -34,10 +32,13 @@ from csploop._loop.words import (
     SLOW_GATHERING,
 )
 from csploop._transports.addresses import Addresses
-from csploop._transports.common import AT_ONCE, Abortable, bad_descriptor, nowhere, wake_waiter
-from csploop._transports.transport_socket import TransportSocket
+from csploop._transports.common import AT_ONCE, bad_descriptor, nowhere
+from csploop._transports.datagram_base import DatagramBase
 
 if TYPE_CHECKING:
+    import socket
+    from contextvars import Context
+
     from csploop._loop.state import LoopState
 
 __all__ = ["DatagramTransport"]
@@ -51,20 +52,11 @@ WRITE_ERROR = "Fatal write error on datagram transport"
 PAUSED_ROOM = 64 * 1024
 
 
-class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.DatagramTransport):
+class DatagramTransport(DatagramBase):
     # What the loop's gathering asks of everything in its list of what has something to send.
     _datagrams = True
     _backlog = 0
-
-    if TYPE_CHECKING:
-        # of asyncio's flow control
-        _loop: Any
-        _extra: dict[str, Any]
-        _high_water: int
-        _protocol_paused: bool
-
-        def _maybe_pause_protocol(self) -> None: ...
-        def _maybe_resume_protocol(self) -> None: ...
+    _id = 0
 
     def __init__(
         self,
@@ -76,68 +68,24 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
         extra: dict[str, Any] | None = None,
         context: Context | None = None,
     ) -> None:
-        # For __del__ and __repr__, should anything below fail.
-        self._sock: socket.socket | None = None
-        self._sock_fd = -1
-        self._id = 0
-        self._room = 0
-        super().__init__(extra, loop)
-        self._extra["socket"] = TransportSocket(sock, self)
-        for key, ask in (("sockname", sock.getsockname), ("peername", sock.getpeername)):
-            if key == "sockname" or key not in self._extra:
-                try:
-                    self._extra[key] = ask()
-                except OSError:
-                    self._extra[key] = None
-        self._fileno = sock.fileno
-        self._given = closed_flag(sock)
-        self._sock_fd = sock.fileno()
-        self._address = address
+        super().__init__(loop, sock, protocol, address, extra, context)
         self._addresses = Addresses(sock)
-        self._context: Context = copy_context() if context is None else context
-        self._run: Callable[..., Any] = self._context.run
         self._out: list[tuple[bytes, bytes]] = []
         self._queued = 0  # not 0 while there are datagrams in _out
         self._queued_bytes = 0
-        self._unsent_bytes = 0  # what the core could not send yet
+        self._unsent_bytes = 0
         self._room = self._high_water
         self._closing = False
         self._aborted = False
         self._conn_lost = 0
-        self._protocol: Any = protocol
         self._id = loop._adopt_datagram(sock)
-        self._sock = sock
         loop._owners[self._id] = self
-        loop._streams[self._sock_fd] = self
-        call_soon = loop.call_soon
-        call_soon(protocol.connection_made, self, context=self._context)
-        call_soon(self._start_reading)
-        if waiter is not None:
-            call_soon(wake_waiter, waiter)
-
-    def __repr__(self) -> str:
-        info = self._first_words(self._sock is None)
-        if self._sock is not None and not self._loop.is_closed():
-            state = "polling" if self._unsent_bytes else "idle"
-            info.append("read=idle" if self._closing else "read=polling")
-            info.append(f"write=<{state}, bufsize={self._queued_bytes + self._unsent_bytes}>")
-        return f"<{' '.join(info)}>"
-
-    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
-        if self._sock is not None:
-            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            self._sock.close()
-
-    def _sends(self) -> bool:
-        return self._sock is not None
+        self._begin(sock, waiter)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         if name == "socket":
             self._hand_over()  # whoever uses it must find sent what was written before
         return super().get_extra_info(name, default)
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self._protocol = protocol
 
     # -- receiving ----------------------------------------------------------------
 
@@ -153,15 +101,6 @@ class DatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Datagra
             text = f"a datagram was cut to the {len(data)} bytes that can be received"
             self._tell(self._protocol.error_received, OSError(errno.EMSGSIZE, text))
         self._tell(self._protocol.datagram_received, data, self._addresses.decode(sender))
-
-    def _tell(self, callback: Callable[..., object], *args: Any) -> None:
-        """Calls the protocol. As in asyncio, an exception is reported and the transport goes on."""
-        try:
-            self._run(callback, *args)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as exc:
-            self._loop._callback_failed(asyncio.Handle(callback, args, self._loop, self._context), exc)
 
     def _on_record(self, kind: int, result: int, offset: int) -> None:
         if kind == BACKLOG:

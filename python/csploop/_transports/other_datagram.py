@@ -9,17 +9,17 @@ thread: as DatagramTransport.
 from __future__ import annotations
 
 import asyncio
-import socket
-import warnings
-from asyncio import transports, trsock
 from collections import deque
-from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Callable
 
-from csploop._compat import DATAGRAM_HEADER_BYTES, EMPTY_DATAGRAMS_ARE_SENT
-from csploop._transports.common import Abortable, wake_waiter
+from csploop._compat import ALWAYS_LOOK, DATAGRAM_HEADER_BYTES, EMPTY_DATAGRAMS_ARE_SENT
+from csploop._transports.common import nowhere
+from csploop._transports.datagram_base import DatagramBase
 
 if TYPE_CHECKING:
+    import socket
+    from contextvars import Context
+
     from csploop._loop.state import LoopState
 
 __all__ = ["OtherDatagramTransport"]
@@ -31,14 +31,8 @@ AT_ONCE = 16
 WOULD_BLOCK = (BlockingIOError, InterruptedError)
 
 
-class OtherDatagramTransport(Abortable, transports._FlowControlMixin, asyncio.DatagramTransport):
-    if TYPE_CHECKING:
-        # of asyncio's flow control
-        _loop: Any
-        _extra: dict[str, Any]
-
-        def _maybe_pause_protocol(self) -> None: ...
-        def _maybe_resume_protocol(self) -> None: ...
+class OtherDatagramTransport(DatagramBase):
+    _queued = 0  # nothing waits for the turn's end
 
     def __init__(
         self,
@@ -50,54 +44,18 @@ class OtherDatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Da
         extra: dict[str, Any] | None = None,
         context: Context | None = None,
     ) -> None:
-        self._sock: socket.socket | None = None  # for __del__, should anything below fail
-        super().__init__(extra, loop)
-        self._sock_fd = sock.fileno()
-        self._extra["socket"] = trsock.TransportSocket(sock)
-        for key, ask in (("sockname", sock.getsockname), ("peername", sock.getpeername)):
-            if key == "sockname" or key not in self._extra:
-                try:
-                    self._extra[key] = ask()
-                except OSError:
-                    self._extra[key] = None
-        self._address = address
-        self._context = copy_context() if context is None else context
-        self._protocol: Any = protocol
-        self._closing = False
+        super().__init__(loop, sock, protocol, address, extra, context)
         self._lost = False
         self._out: deque[tuple[bytes, Any]] = deque()
-        self._out_bytes = 0
         sock.setblocking(False)
         loop._forget_socket(self._sock_fd)
-        self._sock = sock
-        loop._streams[self._sock_fd] = self
-        loop.call_soon(protocol.connection_made, self, context=self._context)
-        loop.call_soon(self._start_reading)
-        if waiter is not None:
-            loop.call_soon(wake_waiter, waiter)
+        self._begin(sock, waiter)
 
-    def __repr__(self) -> str:
-        return f"<{' '.join(self._first_words(self._sock is None))} bufsize={self._out_bytes}>"
-
-    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
-        if self._sock is not None:
-            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            self._sock.close()
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self._protocol = protocol
+    def _choose_room(self) -> None:
+        """Each datagram is sent at once anyway."""
 
     def get_write_buffer_size(self) -> int:
-        return self._out_bytes
-
-    def _tell(self, callback: Callable[..., object], *args: Any) -> None:
-        """Calls the protocol, whose exception is reported."""
-        try:
-            self._context.run(callback, *args)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as exc:
-            self._loop._callback_failed(asyncio.Handle(callback, args, self._loop, self._context), exc)
+        return self._unsent_bytes
 
     # -- receiving --------------------------------------------------------------------
 
@@ -138,7 +96,7 @@ class OtherDatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Da
                 return
             self._loop._add_writer(self._sock, self._writable)
         self._out.append((bytes(data), addr))
-        self._out_bytes += len(data) + DATAGRAM_HEADER_BYTES
+        self._unsent_bytes += len(data) + DATAGRAM_HEADER_BYTES
         self._maybe_pause_protocol()
 
     def _send(self, data: Any, addr: Any) -> bool:
@@ -167,7 +125,7 @@ class OtherDatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Da
                 break
             if self._out:  # else that was fatal
                 self._out.popleft()
-                self._out_bytes -= len(data) + DATAGRAM_HEADER_BYTES
+                self._unsent_bytes -= len(data) + DATAGRAM_HEADER_BYTES
         self._maybe_resume_protocol()
         if not self._out and not self._lost:
             self._watch_no_more(self._loop._remove_writer)
@@ -189,7 +147,7 @@ class OtherDatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Da
             return
         if self._out:
             self._out.clear()
-            self._out_bytes = 0
+            self._unsent_bytes = 0
             self._watch_no_more(self._loop._remove_writer)
         if not self._closing:
             self._closing = True
@@ -212,6 +170,8 @@ class OtherDatagramTransport(Abortable, transports._FlowControlMixin, asyncio.Da
             del loop._streams[self._sock_fd]
         sock, self._sock = self._sock, None
         assert sock is not None
+        self._fileno = nowhere
+        self._given = ALWAYS_LOOK
         try:
             self._protocol.connection_lost(exc)
         finally:
