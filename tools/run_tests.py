@@ -32,6 +32,8 @@ from stage import LOGS, ROOT, Stage, ask_again
 
 # The programs of others that run on every interpreter; all of them run on the default one and on one more.
 INTEROP_EVERYWHERE = ("test_aiohttp_http.py", "test_aiohttp_websocket.py", "test_uvicorn.py")
+# What is about this tree and its programs, and hardly about the Python: on the default one and on one more.
+ABOUT_THIS_TREE = ("market_service", "pythons", "stages", "suite_itself", "supported_pythons")
 # The CPythons that csp has wheels for, as pyproject.toml says.
 CSP_FROM, CSP_BEFORE = (3, 11), (3, 15)
 # What runs once more with Trio as the loop's driver: the bodies about I/O, processes and signals.
@@ -248,6 +250,7 @@ def python_stages() -> list[tuple[str, Callable[[Stage], Counts]]]:
         elif python is not newest:
             options += ["tests/python", "tests/with_trio"]
             options += [f"tests/interop/{name}" for name in INTEROP_EVERYWHERE]
+            options += [f"--ignore=tests/python/test_{name}.py" for name in ABOUT_THIS_TREE]
             if python.implementation == "CPython" and CSP_FROM <= python.numbers < CSP_BEFORE:
                 options.append("tests/with_csp")
         stages.append((python.name, pytest(python, ROOT / ".venvs" / python.slug, *options)))
