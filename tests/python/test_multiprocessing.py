@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -91,6 +92,8 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("method", ["default", *multiprocessing.get_all_start_methods()])
 def test_pools_and_children_beside_a_loop(loop_kind, method, tmp_path):
+    if method in ("spawn", "forkserver") and not hasattr(ProcessPoolExecutor, "_adjust_process_count"):
+        pytest.skip("PyPy 3.9's ProcessPoolExecutor lacks a method that it calls unless children are forked")
     program = tmp_path / "program.py"
     how = None if method == "default" else method
     text = PROGRAM.format(path=sys.path, kind=loop_kind.name, method=how)
