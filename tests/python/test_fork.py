@@ -215,6 +215,38 @@ def test_a_child_leaves_a_callback_as_without_a_fork(loop_kind, leave):
     assert "ForkedError" not in errors
 
 
+@pytest.mark.ours("elsewhere what the child cleans up takes descriptors out of the parent's queue")
+def test_what_came_for_the_parent_does_not_reach_a_child_that_is_forked_meanwhile(loop_kind):
+    program = """
+    pid = None
+
+    def fork(recorder, data):
+        global pid
+        if pid is None:
+            pid = os.fork()
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        ends = [await adopt(loop, lambda: Recorder(on={"data": fork})) for _ in range(3)]
+        for _, _, peer in ends:
+            peer.send_now(b"for the parent")
+        received = 0
+        while pid is None:
+            await asyncio.sleep(0)
+        if pid == 0:
+            return os._exit(sum(recorder.data != b"" for _, recorder, _ in ends))
+        for transport, recorder, peer in ends:
+            await recorder.until_received(14)
+            peer.close()
+            await recorder.until_lost()
+        return "child: " + str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+    from csploop import run
+    print(run(main(), loop_factory=new_loop))
+    """
+    assert run(loop_kind, program)[0] == "child: 1"
+
+
 @pytest.mark.ours("asyncio goes on in the child, with the parent's descriptors")
 def test_a_child_that_waits_for_the_parents_loop_is_told(loop_kind):
     line, errors = run(loop_kind, LEAVING.format(leave="return 8", in_callback=True))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import os
 import socket
 import struct
@@ -10,6 +12,8 @@ import struct
 import pytest
 
 pytestmark = [pytest.mark.io]
+
+variable = contextvars.ContextVar("variable", default="unset")
 
 
 class Recorder(asyncio.DatagramProtocol):
@@ -69,6 +73,61 @@ async def test_netlink_answers_with_its_address(loop):
     assert struct.unpack_from("=LHHL", data)[3] == 7
     assert address == (0, 0)
     await close(transport, protocol)
+
+
+async def test_an_error_of_sending_is_told_inside_a_callback(loop):
+    sock = open_socket("AF_NETLINK", proto=0)
+
+    class Eager(Recorder):
+        def connection_made(self, transport):
+            transport.sendto(b"x" * (64 << 20), (0, 0))
+
+    transport, protocol = await loop.create_datagram_endpoint(Eager, sock=sock)
+    assert isinstance(await protocol.errors.get(), OSError)
+    await close(transport, protocol)
+
+
+@pytest.mark.ours("the private way to hand a context over")
+async def test_writing_resumes_in_the_endpoints_context(loop):
+    near, far = open_socket("AF_UNIX", socket.SOCK_SEQPACKET), open_socket("AF_UNIX", socket.SOCK_SEQPACKET)
+    near.close()
+    far.close()
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    near.setblocking(False)
+    seen = loop.create_future()
+
+    class Paused(Recorder):
+        def pause_writing(self):
+            pass
+
+        def resume_writing(self):
+            seen.set_result(variable.get())
+
+    context = contextvars.copy_context()
+    context.run(variable.set, "given")
+    protocol = Paused()
+    transport = loop._make_datagram_transport(near, protocol, context=context)
+    with far:
+        while not transport.get_write_buffer_size() > 1 << 17:
+            transport.sendto(bytes(1 << 12))
+        far.setblocking(False)
+        while not seen.done():
+            with contextlib.suppress(BlockingIOError):
+                far.recv(1 << 13)
+            await asyncio.sleep(0)
+        assert seen.result() == "given"
+        transport.abort()
+        assert await protocol.lost is None
+
+
+async def test_a_watcher_of_before_does_not_outlive_it(loop):
+    sock = open_socket("AF_NETLINK", proto=0)
+    loop.add_writer(sock.fileno(), int)
+    transport, protocol = await endpoint(loop, sock)
+    number = sock.fileno()
+    loop._remove_writer(number)
+    await close(transport, protocol)
+    assert not loop.remove_reader(number)
 
 
 async def test_its_descriptor_is_in_use_and_its_socket_may_be_taken(loop):

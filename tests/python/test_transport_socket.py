@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from asyncio import trsock
 
 import pytest
@@ -239,6 +240,19 @@ async def test_another_thread_may_have_it(loop):
     assert (fd, name) == (sock.fileno(), sock.getsockname())
     assert await peer.recv(7) == b"written"
     await end(transport, recorder, peer)
+
+
+@pytest.mark.ours("others send each write at once")
+async def test_another_thread_may_take_it_from_under_tls(loop):
+    transport, recorder, peer = await secure(loop, Recorder)
+    sock = transport.get_extra_info("socket")
+    transport.write(b"written")
+    thread = threading.Thread(target=sock.fileno)
+    thread.start()
+    thread.join()  # in this very turn
+    assert await loop.run_in_executor(None, peer.read_exactly, 7) == b"written"
+    assert not transport.get_write_buffer_size()
+    await finish(transport, recorder, peer)
 
 
 async def test_it_outlives_the_loop(loop):

@@ -368,7 +368,9 @@ DEPARTURES.update(
 DEPARTURES.update(
     (f"test_other_families.py::{test}", {"uvloop": LEAVES + "knows UDP only"})
     for test in (
+        "test_a_watcher_of_before_does_not_outlive_it",
         "test_an_error_of_sending_is_told_and_the_endpoint_goes_on",
+        "test_an_error_of_sending_is_told_inside_a_callback",
         "test_its_descriptor_is_in_use_and_its_socket_may_be_taken",
         "test_netlink_answers_with_its_address",
         "test_netlink_of_a_connected_socket",

@@ -15,6 +15,7 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from operator import attrgetter
 
 from csploop._ffi import lib
@@ -94,6 +95,9 @@ def _in_child() -> None:
         loop._dirty.clear()
         if loop._leaving:
             loop._new_timers.clear()
+            # A batch may be on its way to the parent's protocols just now.
+            deque(loop._unfinished or (), maxlen=0)
+            loop._put_back.clear()
         gate = loop._signal_gate
         if gate is not None and loop._thread_id is not None:
             # The other end of the pair is the parent's, too: a byte there would wake the wrong process.

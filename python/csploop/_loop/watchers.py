@@ -178,6 +178,8 @@ class WatchersMixin(LoopState):
             if code != OURS:
                 self._lib.csploop_detach(self._core)
         watcher = self._watchers[fd]
+        if not isinstance(file, int):
+            watcher.file = file
         if event == READ:
             watcher.reader = handle
         else:

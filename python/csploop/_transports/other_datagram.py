@@ -111,7 +111,8 @@ class OtherDatagramTransport(DatagramBase):
         except WOULD_BLOCK:
             return False
         except OSError as exc:
-            self._tell(self._protocol.error_received, exc)
+            # As DatagramTransport: in the context of whoever sends, which may be the protocol itself.
+            self._protocol.error_received(exc)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
@@ -119,6 +120,9 @@ class OtherDatagramTransport(DatagramBase):
         return True
 
     def _writable(self) -> None:
+        self._run(self._send_on)
+
+    def _send_on(self) -> None:
         while self._out:
             data, addr = self._out[0]
             if not self._send(data, addr):

@@ -73,7 +73,9 @@ class TLSWriting(TLSState):
         as its write() would.
         """
         self._is_dirty = False
-        stream = self._stream
+        stream = (
+            self._transport
+        )  # also where another thread has taken the descriptor meanwhile: `_stream` is None
         if stream is None or self._state != OPEN or self._below_paused or not self._write_backlog:
             return 0
         data = self._encrypt()
