@@ -59,11 +59,17 @@ END
 
 # Installs those of the packages that the suite has on this day.
 install_packages() {
+    if ! apart "$0" inside / apt-get update -q >"$root.log" 2>&1; then
+        tail -n 3 "$root.log" >&2
+        [ "$(cat "$stamp" 2>/dev/null)" = "$*" ] || fail "apt-get update failed in $root"
+        echo "there is no news of the suite; going on with what was installed before"
+        return
+    fi
+    rm -f "$stamp" # what stops midway is made anew the next time
     # shellcheck disable=SC2016  # for the shell inside
     apart "$0" inside / sh -c '
         set -e
         export DEBIAN_FRONTEND=noninteractive
-        apt-get update -q
         apt-get dist-upgrade -q -y
         for package; do
             if apt-cache show "$package" >/dev/null 2>&1; then
@@ -79,20 +85,39 @@ install_packages() {
         fail "installing packages into $root failed; all it said is in $root.log"
     }
     grep '^the suite lacks' "$root.log" || true
+    echo "$*" >"$stamp"
+}
+
+is_finished() {
+    [ -d "$root" ] && [ -e "$stamp" ]
+}
+
+# Whether these packages were installed, and not long ago.
+is_fresh() {
+    is_finished && [ "$(cat "$stamp")" = "$*" ] && [ -z "$(find "$stamp" -mtime "+$days")" ]
 }
 
 make() {
     [ "$(id -u)" = 0 ] || fail "making a root of Debian's unstable suite needs to be root"
+    if is_fresh "$@"; then
+        return
+    fi
     mkdir -p "$(dirname "$root")"
-    exec 9>"$lock"
-    flock 9 # waits until nobody runs anything inside
-    [ -d "$root" ] || make_root
-    if [ "$(cat "$stamp" 2>/dev/null)" != "$*" ] || [ -n "$(find "$stamp" -mtime "+$days")" ]; then
+    wait_until_unused
+    is_finished || make_root
+    if ! is_fresh "$@"; then
         echo "installing what it lacks or what is newer"
         install_packages "$@"
-        echo "$*" >"$stamp"
     fi
-    exec 9>&-
+}
+
+# Also keeps everybody else out, until this program has ended.
+wait_until_unused() {
+    exec 9>>"$lock"
+    if ! flock --nonblock 9; then
+        echo "waiting until nobody uses $root"
+        flock 9
+    fi
 }
 
 # show FILE: what this system has there, on how it finds and whom it trusts, is there inside, too.
@@ -123,7 +148,7 @@ inside() {
     unset TMPDIR
     status=0
     # shellcheck disable=SC2016  # for the shell inside
-    chroot "$root" /bin/sh -c 'cd "$0" && exec "$@"' "$directory" "$@" || status=$?
+    chroot "$root" /bin/sh -c 'cd "$0" && exec "$@"' "$directory" "$@" 9>&- || status=$?
     exit "$status"
 }
 
@@ -133,14 +158,20 @@ make | inside)
     ;;
 run)
     shift
-    [ -e "$stamp" ] || fail "there is no finished root in $root: tools/debian_root.sh make"
-    exec flock --shared --close "$lock" unshare --mount --pid --fork --kill-child "$0" inside "$tree" "$@"
+    is_finished || fail "there is no finished root in $root: tools/debian_root.sh make"
+    # Held by whoever has started the command, and by the first process inside: not by the command.
+    exec 9>>"$lock"
+    flock --shared 9
+    exec unshare --mount --pid --fork --kill-child "$0" inside "$tree" "$@"
     ;;
 path)
     echo "$root"
     ;;
 remove)
-    rm -rf --one-file-system "$root" "$root.new" "$stamp" "$root.log" "$lock"
+    if [ -e "$lock" ]; then
+        wait_until_unused
+        rm -rf --one-file-system "$root" "$root.new" "$stamp" "$root.log"
+    fi
     ;;
 *)
     sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"

@@ -236,7 +236,8 @@ def test_a_graph_ends_with_an_error_when_its_loop_does(how):
                 threads[0].start()
             await asyncio.get_running_loop().create_future()
         finally:
-            await asyncio.sleep(0)
+            for _ in range(500):  # the run waits, however long that takes
+                await asyncio.sleep(0)
             log.append("cleaned up")
 
     @csp.node
@@ -298,6 +299,18 @@ def test_a_coroutine_of_the_shared_loop_can_run_such_a_graph():
     inner = on_shared_loop(nested())
     assert inner is not csploop.csp.get_shared_loop()
     assert inner.is_closed()
+
+
+def test_such_graphs_within_one_another():
+    """The second has a thread of its own, on which the third must not wait for the first's."""
+
+    async def nested(depth):
+        this = asyncio.get_running_loop()
+        return [this, *(in_graph(nested(depth - 1)) if depth else ())]
+
+    loops = in_graph(nested(3))
+    assert loops[0] is csploop.csp.get_shared_loop()
+    assert len(set(loops)) == 4
 
 
 def test_a_graph_within_a_graph():

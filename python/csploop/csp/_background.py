@@ -2,8 +2,8 @@
 
 The loop is not the run's: sessions, connections and locks that are kept on it serve one graph after the
 other, and several at a time. So the run ends what it has begun and nothing else, and its context tells whose
-a coroutine is. Only where the engine has the shared loop's own thread, because a coroutine there runs a
-graph, there is a loop for that run alone.
+a coroutine is. Only where the engine has the thread of such a loop, because a coroutine there runs a graph,
+there is a loop for that run alone.
 
 Values come to the engine through the run's errands and a push that makes the pump tick. Realtime only: in
 simulation csp drops what other threads push. In the main thread the loop also watches for signals, so that
@@ -28,7 +28,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Callable
 
 from csploop._loop.base import Loop
-from csploop.csp._loop_thread import LoopEnded
+from csploop.csp._loop_thread import LoopEnded, is_loop_thread
 from csploop.csp._run import Run, run_of_context, set_current_run
 from csploop.csp._shared_loop import BackgroundLoop, shared_background
 from csploop.csp._times import utc_now
@@ -47,9 +47,9 @@ class BackgroundRun(Run):
     on_thread = True
 
     def __init__(self) -> None:
-        background = shared_background()
-        self._owned = background.is_current
-        self._background = BackgroundLoop("csploop-csp-loop") if self._owned else background
+        # On the shared loop's thread, and on the thread of a run inside a run there.
+        self._owned = is_loop_thread()
+        self._background = BackgroundLoop("csploop-csp-loop") if self._owned else shared_background()
         super().__init__(self._background.loop)
         self._outer_run: Run | None = None
         self._outer_context: Token[Run | None] | None = None
@@ -89,6 +89,7 @@ class BackgroundRun(Run):
             try:
                 self._background.ask(lambda: self._wind_up(everything=False))
             except LoopEnded:
+                self._background.join(None)  # it may still be ending its tasks, ours among them
                 self._wind_up_alone()
             self._raise_interrupt(value)
         finally:

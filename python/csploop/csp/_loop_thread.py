@@ -15,7 +15,14 @@ from typing import Any, Callable
 from csploop._loop.base import Loop
 from csploop._loop.ending import await_ends
 
-__all__ = ["LoopEnded", "LoopThread"]
+__all__ = ["LoopEnded", "LoopThread", "is_loop_thread"]
+
+_here = threading.local()
+
+
+def is_loop_thread() -> bool:
+    """Whether the calling thread is some LoopThread's, whose loop stands still until the caller returns."""
+    return getattr(_here, "runs_a_loop", False)
 
 
 def _nothing() -> None:
@@ -109,6 +116,7 @@ class LoopThread:
 
     def _run(self) -> None:
         loop = self.loop
+        _here.runs_a_loop = True
         try:
             loop.run_forever()
         finally:
